@@ -1,0 +1,41 @@
+# Two commands matter: `make demo` and `make test`. Each installs what it needs, is safe to
+# repeat, and keeps downloads and builds outside the checkout.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cardvault
+LOCK_ID := $(shell cat requirements/dev.txt tools/setup.sh 2>/dev/null | sha256sum | cut -c1-12)
+VENV := $(CACHE)/venv-$(LOCK_ID)
+export PATH := $(VENV)/bin:$(PATH)
+export PYTHONPATH := $(CURDIR):$(CURDIR)/client
+export PYTHONDONTWRITEBYTECODE := 1
+export CARDVAULT_CACHE := $(CACHE)
+
+.PHONY: help
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(VENV)/.done  ## Install the locked tools and libraries (other targets do it when needed)
+
+$(VENV)/.done:
+	@bash tools/setup.sh $(VENV)
+
+.PHONY: gen
+gen: setup  ## Regenerate the Python stubs under client/ from protos/
+	@echo "gen: stubs from protos/ into client/"
+	@bash tools/gen.sh client
+
+.PHONY: check
+check: setup  ## Lint, types, import rules, protos, generated code fresh
+	@bash tools/check.sh
+
+.PHONY: lock
+lock: setup  ## Renew requirements/*.txt from pyproject.toml, with hashes
+	@bash tools/lock.sh
+
+.PHONY: print-venv
+print-venv:
+	@echo $(VENV)

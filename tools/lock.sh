@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Renew the lock files. The client is a sibling folder, not a download, so it is left out.
+set -euo pipefail
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+pip install --quiet --disable-pip-version-check --target "$scratch/uv" uv==0.13.8
+grep -v '"cardvault==' pyproject.toml > "$scratch/pyproject.toml"
+options=(-c requirements/pins.txt --generate-hashes --no-emit-index-url --no-header --no-annotate
+  --python-version 3.11 --quiet)
+"$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra dev --extra production \
+  "${options[@]}" -o requirements/dev.txt
+"$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" "${options[@]}" -o requirements/server.txt
