@@ -1,0 +1,118 @@
+"""The sealed blob: format, algorithm, key id, salt, commitment, ciphertext.
+
+    offset  length  what
+    0       1       format, 1
+    1       1       algorithm, 1 = HKDF-Expand-SHA-256 + AES-256-GCM
+    2       8       id of the data key
+    10      32      random salt
+    42      32      key commitment
+    74      n + 16  ciphertext and GCM tag
+
+One HKDF-Expand (RFC 5869, section 2.3) of the data key over `LABEL || salt` gives, in this order,
+the record's key (32 bytes), its nonce (12) and the commitment (32). So no nonce is ever used twice
+under one key, and a blob opens under one data key only (GCM alone does not commit to its key).
+The full description, with test vectors, is docs/reference/sealed-format.md.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from vault.crypto.lengths import framed
+
+FORMAT: Final = 1
+ALGORITHM: Final = 1
+KEY_ID_SIZE: Final = 8
+SALT_SIZE: Final = 32
+HEADER_SIZE: Final = 74
+LABEL: Final = b"cardvault/record/v1"
+_PREFIX: Final = bytes((FORMAT, ALGORITHM))
+_SHA256: Final = SHA256()
+
+
+class CannotOpen(Exception):
+    """A blob failed its check: wrong key, wrong place, or edited. Which one is not told."""
+
+
+class Place(NamedTuple):
+    """Where a blob belongs; every field is authenticated, so it opens nowhere else."""
+
+    what: str  # contents | security_code
+    tenant: str
+    token: str
+    customer: str
+    kind: str
+    revision: int  # the revision of the card that sealed it
+
+    def aad(self, key_id: bytes) -> bytes:
+        """Return the additional authenticated data."""
+        return framed(
+            (
+                _PREFIX,
+                self.what.encode(),
+                self.tenant.encode(),
+                self.token.encode(),
+                self.customer.encode(),
+                self.kind.encode(),
+                str(self.revision).encode(),
+                key_id,
+            )
+        )
+
+
+class RecordKey:
+    """One data key that seals records. Holds key material: never printed, never pickled."""
+
+    __slots__ = ("_secret", "key_id")
+
+    def __init__(self, key_id: bytes, secret: bytes) -> None:
+        if len(key_id) != KEY_ID_SIZE or len(secret) != 32:
+            raise ValueError("a record key has an id of 8 and a secret of 32 bytes")
+        self.key_id: Final = key_id
+        self._secret: Final = secret
+
+    def __repr__(self) -> str:
+        return f"<RecordKey {self.key_id.hex()}>"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("keys are not serialised")
+
+    def _derive(self, salt: bytes) -> tuple[AESGCM, bytes, bytes]:
+        okm = HKDFExpand(_SHA256, 76, LABEL + salt).derive(self._secret)
+        return AESGCM(okm[:32]), okm[32:44], okm[44:]
+
+    def seal(
+        self, plaintext: bytes, place: Place, random: Callable[[int], bytes] = os.urandom
+    ) -> bytes:
+        """Encrypt `plaintext` for `place`. The result is 90 bytes longer."""
+        salt = random(SALT_SIZE)
+        aead, nonce, commitment = self._derive(salt)
+        sealed = aead.encrypt(nonce, plaintext, place.aad(self.key_id))
+        return _PREFIX + self.key_id + salt + commitment + sealed
+
+    def open(self, blob: bytes, place: Place) -> bytes:
+        """Decrypt a blob sealed under this key for this place. Raises CannotOpen."""
+        if len(blob) < HEADER_SIZE + 16 or blob[:2] != _PREFIX or blob[2:10] != self.key_id:
+            raise CannotOpen
+        aead, nonce, commitment = self._derive(blob[10:42])
+        if not hmac.compare_digest(commitment, blob[42:HEADER_SIZE]):
+            raise CannotOpen
+        try:
+            return aead.decrypt(nonce, blob[HEADER_SIZE:], place.aad(self.key_id))
+        except InvalidTag:
+            raise CannotOpen from None
+
+
+def key_id_of(blob: bytes) -> bytes:
+    """Read the data key's id from a blob's header. Raises CannotOpen on foreign bytes."""
+    if len(blob) < HEADER_SIZE + 16 or blob[:2] != _PREFIX:
+        raise CannotOpen
+    return blob[2:10]

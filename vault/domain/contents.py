@@ -1,0 +1,55 @@
+"""What is inside a sealed card, and its one encoding: canonical JSON, padded.
+
+JSON, because whoever leaves Cardvault must be able to read it with anything; padded with blanks to
+a multiple of 64 bytes, so that a blob's length tells nothing about the cardholder's name.
+The format is described in docs/reference/sealed-format.md.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from cards.expiry import Expiry
+from cards.pan import Pan
+
+_PAD: Final = 64
+_ENCODE = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contents:
+    """A card's number and what belongs to its holder. Never printed: `repr` names the type only."""
+
+    pan: Pan
+    expiry: Expiry | None = None
+    cardholder_name: str = ""
+    billing_address: str = ""  # canonical JSON of google.type.PostalAddress, empty for none
+
+    def __repr__(self) -> str:
+        return "<Contents>"
+
+    def encode(self) -> bytes:
+        """Return the plaintext that is sealed; a multiple of 64 bytes."""
+        fields: dict[str, str] = {"number": self.pan.reveal()}
+        if self.expiry is not None:
+            fields["expiry"] = f"{self.expiry.year:04d}-{self.expiry.month:02d}"
+        if self.cardholder_name:
+            fields["name"] = self.cardholder_name
+        if self.billing_address:
+            fields["address"] = self.billing_address
+        text = _ENCODE(fields).encode()
+        return text + b" " * (-len(text) % _PAD)
+
+    @classmethod
+    def decode(cls, plaintext: bytes) -> Contents:
+        """Read back what `encode` made. Raises ValueError or KeyError on anything else."""
+        fields = json.loads(plaintext)
+        expiry = fields.get("expiry")
+        return cls(
+            Pan(fields["number"]),
+            Expiry(int(expiry[:4]), int(expiry[5:])) if expiry else None,
+            fields.get("name", ""),
+            fields.get("address", ""),
+        )

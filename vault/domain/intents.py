@@ -1,0 +1,200 @@
+"""What a caller wants: one intent an entry, applied whole or not at all.
+
+Not printed anywhere: several hold card numbers, so none has a generated `repr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cards.outcomes import Outcome as UpdateOutcome
+from cards.pan import Pan
+from vault.domain.card import CardKey, Hold, Kind, Status, StoredCredential, Times, TokenFormat
+from vault.domain.contents import Contents
+
+
+@dataclass(slots=True, frozen=True)
+class Caller:
+    """Who asks: recorded with everything that is decided. `tenant` comes from the identity."""
+
+    tenant: str
+    principal: str
+    origin: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class RequestMark:
+    """A request id and the canonical bytes of the request it stands for (AIP-155)."""
+
+    request_id: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(slots=True, frozen=True, repr=False)
+class AddCard:
+    """Tokenize."""
+
+    contents: Contents
+    kind: Kind = Kind.FPAN
+    token_format: TokenFormat = TokenFormat.OPAQUE
+    customer: str = ""
+    stored_credentials: tuple[StoredCredential, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+    ttl_us: int = 0
+    on_existing: str = "RETURN"  # RETURN | UPDATE | NEW
+
+
+@dataclass(slots=True, frozen=True, repr=False)
+class EditCard:
+    """UpdateCard: the fields named in `mask` take these values."""
+
+    token: str
+    expected_revision: int  # 0: not compared
+    mask: frozenset[str]  # card.number card.expiry card.cardholder_name card.billing_address …
+    pan: Pan | None = None
+    expiry: int = 0
+    cardholder_name: str = ""
+    billing_address: str = ""
+    stored_credentials: tuple[StoredCredential, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class SetStatus:
+    """SetCardStatus; `holds` replaces all holds when it is not None."""
+
+    token: str
+    expected_revision: int
+    status: Status | None
+    holds: frozenset[Hold] | None
+    note: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class NoteDecline:
+    """ReportDecline."""
+
+    token: str
+    code: str
+    declined_at: int
+
+
+@dataclass(slots=True, frozen=True)
+class DeleteCard:
+    """DeleteCard; contents go when `grace_us` is over."""
+
+    token: str
+    expected_revision: int
+    grace_us: int
+
+
+@dataclass(slots=True, frozen=True)
+class UndeleteCard:
+    """UndeleteCard, possible until the grace is over."""
+
+    token: str
+    expected_revision: int
+
+
+@dataclass(slots=True, frozen=True)
+class Reveal:
+    """Detokenize: `allowed` are the statuses in which this purpose may see the number."""
+
+    token: str
+    purpose: str
+    allowed: frozenset[str]
+    credential_version: int = 0  # 0: the current one
+    with_security_code: bool = False
+
+
+@dataclass(slots=True, frozen=True, repr=False)
+class FindNumber:
+    """FindByNumber: the tokens that hold or held a number."""
+
+    pan: Pan
+    kind: Kind
+    purpose: str
+
+
+@dataclass(slots=True, frozen=True, repr=False)
+class ApplyUpdate:
+    """One answer of an account updater about the version that was asked about."""
+
+    update_id: str
+    token: str
+    asked_version: int
+    merchant_account: str
+    outcome: UpdateOutcome
+    new_pan: Pan | None
+    new_expiry: int
+    times: Times
+    channel: str
+    file: str
+    record: str
+    raw_code: str
+    dry_run: bool = False
+    number_unusable: bool = False  # a new number came that is no card number
+
+
+@dataclass(slots=True, frozen=True)
+class EraseCard:
+    """The sweeper's: remove all contents of a card whose time has come."""
+
+    token: str
+
+
+@dataclass(slots=True, frozen=True)
+class PurgeVersion:
+    """The sweeper's: remove a superseded version whose retention has ended."""
+
+    token: str
+    credential_version: int
+
+
+@dataclass(slots=True, frozen=True)
+class Note:
+    """Nothing but an audit record: a refusal, or an act that changes no card."""
+
+    action: str
+    result: str
+    reason: str = ""
+    token: str = ""
+    purpose: str = ""
+
+
+Intent = (
+    AddCard
+    | EditCard
+    | SetStatus
+    | NoteDecline
+    | DeleteCard
+    | UndeleteCard
+    | Reveal
+    | FindNumber
+    | ApplyUpdate
+    | EraseCard
+    | PurgeVersion
+    | Note
+)
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Entry:
+    """All that one caller's intent changes, to be applied together or not at all.
+
+    `still_wanted` is asked once, when the entry is picked for a flush: a caller that gave up
+    before is dropped then, never after.
+    """
+
+    caller: Caller
+    intent: Intent
+    mark: RequestMark | None = None
+    size: int = 512  # bytes this entry may hold in the queue
+    still_wanted: Callable[[], bool] | None = None
+
+    @property
+    def card_key(self) -> CardKey | None:
+        """The one card this entry is about, if it names one."""
+        token = getattr(self.intent, "token", "")
+        return CardKey(self.caller.tenant, token) if token else None

@@ -1,0 +1,68 @@
+"""What an applied entry answers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from vault.domain.card import Card
+from vault.domain.contents import Contents
+
+
+class TokenizeResult(NamedTuple):
+    """A stored or found card, and how it differs from what was sent."""
+
+    card: Card
+    created: bool
+    differs: tuple[str, ...]
+
+
+class CardResult(NamedTuple):
+    """A card after a change."""
+
+    card: Card
+
+
+class Revealed(NamedTuple):
+    """A card in the clear: exists between the audit commit and the reply, nowhere else."""
+
+    card: Card
+    contents: Contents
+    credential_version: int
+
+    def __repr__(self) -> str:
+        return "<Revealed>"
+
+
+class Found(NamedTuple):
+    """A token that holds (`current`) or held a number."""
+
+    card: Card
+    current: bool
+
+
+class FoundNumber(NamedTuple):
+    """All tokens of one number."""
+
+    found: tuple[Found, ...]
+
+
+class Disposition(StrEnum):
+    """What the vault did with an updater's answer (`api.md`, CredentialService)."""
+
+    APPLIED = "APPLIED"
+    NO_CHANGE = "NO_CHANGE"
+    DUPLICATE = "DUPLICATE"
+    STALE = "STALE"
+    PARKED = "PARKED"
+    CONFLICT = "CONFLICT"
+    NOT_FOUND = "NOT_FOUND"
+    REJECTED = "REJECTED"
+
+
+class UpdateResult(NamedTuple):
+    """The disposition of one answer; `card` as it is now, None where there is none."""
+
+    disposition: Disposition
+    card: Card | None
+    why: str = ""

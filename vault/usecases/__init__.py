@@ -1,0 +1,1 @@
+"""What the vault does, in the words of the domain; ports to the outside in `ports.py`."""

@@ -1,0 +1,84 @@
+"""What a decision may look at, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vault.crypto.keys import TenantKeys
+from vault.domain.card import Card, Status, Version
+from vault.domain.events import EventType
+from vault.domain.intents import Entry
+from vault.domain.outcome import Refused
+from vault.domain.reasons import Reason
+from vault.usecases.ledger.state import NumberKey, State
+
+
+@dataclass(slots=True, frozen=True)
+class Rules:
+    """What the operator decides for all cards; microseconds."""
+
+    superseded_retention_us: int = 180 * 86_400_000_000
+    closed_or_contact_closes: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Context:
+    """State, time, randomness and unwrapped keys, handed in: a decision asks for nothing else."""
+
+    state: State
+    now: int
+    random: Callable[[int], bytes]
+    keys: Mapping[str, TenantKeys]
+    rules: Rules = Rules()
+
+    def card_or_tombstone(self, entry: Entry) -> Card | Refused:
+        """Return the entry's card whatever its status, or the refusal that it is not there."""
+        key = entry.card_key
+        card = self.state.cards.get(key) if key else None
+        return card if card is not None else Refused(Reason.CARD_NOT_FOUND, "token")
+
+    def live_card_or_closed(self, entry: Entry) -> Card | Refused:
+        """Return the entry's card unless it is deleted or past its time to live."""
+        card = self.card_or_tombstone(entry)
+        if isinstance(card, Card) and card.status_at(self.now) == Status.DELETED:
+            return Refused(Reason.STATUS_FORBIDS, "token")
+        return card
+
+
+@dataclass(slots=True)
+class Decision:
+    """An entry that succeeds: its answer and all its rows. Applied by `Decider` in one step."""
+
+    action: str
+    value: Any
+    token: str = ""
+    before: Card | None = None
+    after: Card | None = None  # its revision is already the new one
+    superseded: Version | None = None
+    numbers: dict[NumberKey, str] = field(default_factory=dict)
+    dropped_versions: list[tuple[str, str, int]] = field(default_factory=list)
+    dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
+    event: EventType | None = None
+    cause: str = ""
+    source: str = ""
+    purpose: str = ""
+    note: str = ""
+    result: str = "ok"
+    reason: str = ""
+    outcome: str = ""  # the request record's JSON
+    applied: tuple[str, str] | None = None  # update id, disposition
+    record_request: bool = True
+    audited: bool = True
+
+
+Verdict = Decision | Refused
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
+
+def outcome_text(**fields: Any) -> str:
+    """Return a request record's outcome."""
+    return _ENCODE(fields)

@@ -1,0 +1,45 @@
+"""Fingerprints: the random id of a number, found or made through its lookup MACs."""
+
+from __future__ import annotations
+
+import base64
+
+from cards.pan import Pan
+from vault.domain.card import Card, Version
+from vault.usecases.decide.context import Context
+from vault.usecases.decide.sealing import open_current, open_version
+from vault.usecases.ledger.state import NumberKey
+
+
+def fingerprint_of(
+    ctx: Context, tenant: str, kind: str, pan: Pan
+) -> tuple[str, dict[NumberKey, str]]:
+    """Return a number's fingerprint, and the index rows that are still missing for it.
+
+    With two live fingerprint keys (during a rotation) both rows are written.
+    """
+    wanted = [
+        NumberKey(tenant, key.fingerprint(kind, pan)) for key in ctx.keys[tenant].fingerprints
+    ]
+    known = [ctx.state.numbers.get(key) for key in wanted]
+    fingerprint = next((found for found in known if found), None)
+    if fingerprint is None:
+        fingerprint = "fp_" + base64.b32encode(ctx.random(15)).decode().lower()
+    missing = {key: fingerprint for key, found in zip(wanted, known, strict=True) if not found}
+    return fingerprint, missing
+
+
+def index_rows_of(ctx: Context, card: Card, versions: list[Version]) -> list[tuple[NumberKey, str]]:
+    """Return the index rows of every number that a card holds or held, for erasure.
+
+    The store drops a row only where no other card or version has its fingerprint.
+    """
+    keys = ctx.keys[card.tenant]
+    numbers = [(open_version(keys, card, version).pan, version.fingerprint) for version in versions]
+    if card.sealed:
+        numbers.append((open_current(keys, card).pan, card.fingerprint))
+    return [
+        (NumberKey(card.tenant, key.fingerprint(card.kind, pan)), fingerprint)
+        for pan, fingerprint in numbers
+        for key in keys.fingerprints
+    ]

@@ -1,0 +1,137 @@
+"""Decide deletes, undeletes, and the sweeper's erasures."""
+
+from __future__ import annotations
+
+from vault.domain.card import Card, Cause, HoldType, Status, holds_of
+from vault.domain.events import EventType
+from vault.domain.intents import DeleteCard, Entry, EraseCard, PurgeVersion, UndeleteCard
+from vault.domain.outcome import Refused
+from vault.domain.reasons import Reason
+from vault.domain.results import CardResult
+from vault.usecases.decide.context import Context, Decision, Verdict
+from vault.usecases.decide.numbers import index_rows_of
+
+
+def decide_delete(ctx: Context, entry: Entry, intent: DeleteCard) -> Verdict:
+    """Make a card unusable at once; its contents go when the grace is over."""
+    card = ctx.live_card_or_closed(entry)
+    if isinstance(card, Refused):
+        return card
+    if intent.expected_revision and intent.expected_revision != card.revision:
+        return Refused(Reason.REVISION_CONFLICT, "expected_revision")
+    after = card._replace(
+        revision=card.revision + 1,
+        update_time=ctx.now,
+        status=Status.DELETED.value,
+        status_before=card.status,
+        purge_time=ctx.now + intent.grace_us,
+    )
+    return Decision(
+        action="card.delete",
+        value=CardResult(after),
+        token=card.token,
+        before=card,
+        after=after,
+        event=EventType.DELETED,
+        cause=Cause.CARDHOLDER,
+    )
+
+
+def decide_undelete(ctx: Context, entry: Entry, intent: UndeleteCard) -> Verdict:
+    """Bring a deleted card back as it was, while its grace lasts."""
+    card = ctx.card_or_tombstone(entry)
+    if isinstance(card, Refused):
+        return card
+    if intent.expected_revision and intent.expected_revision != card.revision:
+        return Refused(Reason.REVISION_CONFLICT, "expected_revision")
+    deleted = card.status == Status.DELETED and not card.expired_at(ctx.now)
+    if not deleted or not card.sealed or card.purge_time <= ctx.now:
+        return Refused(Reason.STATUS_FORBIDS, "token")
+    after = card._replace(
+        revision=card.revision + 1,
+        update_time=ctx.now,
+        status=card.status_before,
+        status_before="",
+        purge_time=0,
+    )
+    return Decision(
+        action="card.undelete",
+        value=CardResult(after),
+        token=card.token,
+        before=card,
+        after=after,
+        event=EventType.UNDELETED,
+        cause=Cause.CARDHOLDER,
+    )
+
+
+def erasable(card: Card, now: int) -> bool:
+    """Tell whether a card's contents are due to go: grace or time to live over, no legal hold."""
+    if card.sealed is None:
+        return False
+    due = card.expired_at(now) or (card.status == Status.DELETED and card.purge_time <= now)
+    return due and not any(hold.type == HoldType.LEGAL_HOLD for hold in holds_of(card))
+
+
+def decide_erase(ctx: Context, entry: Entry, intent: EraseCard) -> Verdict:
+    """Erase the contents of every version; the tombstone keeps token, tenant and times."""
+    card = ctx.card_or_tombstone(entry)
+    if isinstance(card, Refused):
+        return card
+    if not erasable(card, ctx.now):
+        return Refused(Reason.STATUS_FORBIDS, "token")
+    versions = ctx.state.versions.get(card.key, [])
+    dropped = index_rows_of(ctx, card, versions)
+    after = card._replace(
+        revision=card.revision + 1,
+        update_time=ctx.now,
+        status=Status.DELETED.value,
+        status_before="",
+        brand="UNKNOWN",
+        bin="",
+        last4="",
+        expiry=0,
+        expiry_unconfirmed=False,
+        fingerprint="",
+        customer="",
+        purge_time=0,
+        sealed=None,
+        holds="",
+        stored_credentials="",
+        metadata="",
+        details="",
+    )
+    return Decision(
+        action="card.erase",
+        value=CardResult(after),
+        token=intent.token,
+        before=card,
+        after=after,
+        dropped_versions=[(card.tenant, card.token, old.credential_version) for old in versions],
+        dropped_numbers=dropped,
+        event=EventType.ERASED,
+        cause=Cause.OPERATOR,
+    )
+
+
+def decide_purge(ctx: Context, entry: Entry, intent: PurgeVersion) -> Verdict:
+    """Drop one superseded version whose retention is over, with its number's index row."""
+    card = ctx.card_or_tombstone(entry)
+    if isinstance(card, Refused):
+        return card
+    due = [
+        old
+        for old in ctx.state.versions.get(card.key, [])
+        if old.credential_version == intent.credential_version and old.purge_time <= ctx.now
+    ]
+    if not due or any(hold.type == HoldType.LEGAL_HOLD for hold in holds_of(card)):
+        return Refused(Reason.STATUS_FORBIDS, "token")
+    shell = card._replace(sealed=None)  # only the old version's number leaves the index
+    return Decision(
+        action="card.purge_version",
+        value=CardResult(card),
+        token=card.token,
+        dropped_versions=[(card.tenant, card.token, intent.credential_version)],
+        dropped_numbers=index_rows_of(ctx, shell, due),
+        note=str(intent.credential_version),
+    )

@@ -1,0 +1,68 @@
+"""Decide a reveal. Whatever comes of it is audited, in the commit that the reply waits for."""
+
+from __future__ import annotations
+
+from vault.domain.card import Card, CardKey, Status, Version
+from vault.domain.intents import Entry, FindNumber, Reveal
+from vault.domain.outcome import Refused
+from vault.domain.reasons import Reason
+from vault.domain.results import Found, FoundNumber, Revealed
+from vault.usecases.decide.context import Context, Decision, Verdict
+from vault.usecases.decide.sealing import open_current, open_version
+from vault.usecases.ledger.state import NumberKey
+
+ACTION = "card.reveal"
+
+
+def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
+    """Open a card for a purpose, if its status allows that purpose."""
+    card = ctx.card_or_tombstone(entry)
+    if isinstance(card, Refused):
+        return card
+    status = card.status_at(ctx.now)
+    if status == Status.DELETED or status not in intent.allowed or card.sealed is None:
+        return Refused(Reason.STATUS_FORBIDS, "token")
+    keys = ctx.keys[card.tenant]
+    number = intent.credential_version
+    if number in {0, card.credential_version}:
+        contents = open_current(keys, card)
+        number = card.credential_version
+    else:
+        version = _version(ctx, card, number)
+        if version is None:
+            return Refused(Reason.CREDENTIAL_VERSION_NOT_FOUND, "credential_version")
+        contents = open_version(keys, card, version)
+    return Decision(
+        action=ACTION,
+        value=Revealed(card, contents, number),
+        token=card.token,
+        purpose=intent.purpose,
+        note=f"version {number}",
+    )
+
+
+def _version(ctx: Context, card: Card, number: int) -> Version | None:
+    known = ctx.state.versions.get(card.key, [])
+    return next((old for old in known if old.credential_version == number), None)
+
+
+def decide_find(ctx: Context, entry: Entry, intent: FindNumber) -> Verdict:
+    """Name the tokens that hold or held a number; the number itself does not come back."""
+    tenant = entry.caller.tenant
+    keys = [
+        NumberKey(tenant, key.fingerprint(intent.kind, intent.pan))
+        for key in ctx.keys[tenant].fingerprints
+    ]
+    fingerprints = {ctx.state.numbers.get(key) for key in keys} - {None}
+    holders = sorted({card for key in keys for card in ctx.state.held.get(key, [])})
+    found = [
+        Found(card, current=card.fingerprint in fingerprints)
+        for card in (ctx.state.cards.get(CardKey(*key)) for key in holders)
+        if card is not None and card.status_at(ctx.now) != Status.DELETED
+    ]
+    return Decision(
+        action="card.find_by_number",
+        value=FoundNumber(tuple(found)),
+        purpose=intent.purpose,
+        note=f"{len(found)} found",
+    )

@@ -1,0 +1,157 @@
+"""Decide a Tokenize: a new card, or the one that this customer has already."""
+
+from __future__ import annotations
+
+from vault.domain.card import (
+    Card,
+    Cause,
+    CardKey,
+    ExistingKey,
+    Status,
+    metadata_of,
+    pack,
+    pack_stored_credentials,
+    stored_credentials_of,
+)
+from vault.domain.contents import Contents
+from vault.domain.events import EventType
+from vault.domain.intents import AddCard, EditCard, Entry
+from vault.domain.results import TokenizeResult
+from vault.usecases.decide.context import Context, Decision, Verdict, outcome_text
+from vault.usecases.decide.edit import edited
+from vault.usecases.decide.numbers import fingerprint_of
+from vault.usecases.decide.sealing import open_current, seal_contents
+from vault.usecases.decide.tokens import new_token
+
+ACTION = "card.tokenize"
+
+
+def decide_tokenize(ctx: Context, entry: Entry, intent: AddCard) -> Verdict:
+    """Store a card, or return the live one with this number of this customer."""
+    tenant = entry.caller.tenant
+    fingerprint, missing = fingerprint_of(ctx, tenant, intent.kind, intent.contents.pan)
+    found = _existing(ctx, tenant, fingerprint, intent)
+    if found is not None:
+        return _of_existing(ctx, entry, intent, found)
+    card = _new_card(ctx, tenant, fingerprint, intent)
+    return Decision(
+        action=ACTION,
+        value=TokenizeResult(card, created=True, differs=()),
+        token=card.token,
+        after=card,
+        numbers=missing,
+        event=EventType.STORED,
+        cause=Cause.CARDHOLDER,
+        outcome=outcome_text(created=True),
+    )
+
+
+def _existing(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> Card | None:
+    if not intent.customer or intent.ttl_us or intent.on_existing == "NEW":
+        return None
+    key = ExistingKey(tenant, fingerprint, intent.customer, intent.kind, intent.token_format)
+    token = ctx.state.existing.get(key)
+    card = ctx.state.cards.get(CardKey(tenant, token)) if token else None
+    return card if card is not None and card.live_at(ctx.now) else None
+
+
+def _of_existing(ctx: Context, entry: Entry, intent: AddCard, card: Card) -> Verdict:
+    held = open_current(ctx.keys[card.tenant], card)
+    differs = _differences(card, held, intent)
+    if intent.on_existing == "UPDATE" and _worth_updating(held, intent.contents):
+        mask = {"card.cardholder_name"} if intent.contents.cardholder_name else set()
+        if _later_expiry(held, intent.contents):
+            mask.add("card.expiry")
+        wanted = intent.contents
+        change = EditCard(
+            token=card.token,
+            expected_revision=0,
+            mask=frozenset(mask),
+            expiry=wanted.expiry.as_int if wanted.expiry else 0,
+            cardholder_name=wanted.cardholder_name,
+        )
+        decision = edited(ctx, entry, change, card, action=ACTION)
+        if not isinstance(decision, Decision) or decision.after is None:
+            return decision
+        decision.value = TokenizeResult(decision.after, created=False, differs=differs)
+        decision.outcome = outcome_text(created=False, differs=differs)
+        return decision
+    return Decision(
+        action=ACTION,
+        value=TokenizeResult(card, created=False, differs=differs),
+        token=card.token,
+        note="existing",
+        outcome=outcome_text(created=False, differs=differs),
+    )
+
+
+def _later_expiry(held: Contents, sent: Contents) -> bool:
+    return sent.expiry is not None and (held.expiry is None or sent.expiry > held.expiry)
+
+
+def _worth_updating(held: Contents, sent: Contents) -> bool:
+    other_name = bool(sent.cardholder_name) and sent.cardholder_name != held.cardholder_name
+    return other_name or _later_expiry(held, sent)
+
+
+def _differences(card: Card, held: Contents, sent: AddCard) -> tuple[str, ...]:
+    """Name the fields that were sent and differ; what was not sent does not differ."""
+    wanted = sent.contents
+    checks = (
+        ("card.expiry", wanted.expiry is not None and wanted.expiry != held.expiry),
+        (
+            "card.cardholder_name",
+            bool(wanted.cardholder_name) and wanted.cardholder_name != held.cardholder_name,
+        ),
+        (
+            "card.billing_address",
+            bool(wanted.billing_address) and wanted.billing_address != held.billing_address,
+        ),
+        (
+            "stored_credentials",
+            bool(sent.stored_credentials)
+            and frozenset(sent.stored_credentials) != frozenset(stored_credentials_of(card)),
+        ),
+        ("metadata", bool(sent.metadata) and dict(sent.metadata) != metadata_of(card)),
+    )
+    return tuple(name for name, differs in checks if differs)
+
+
+def _new_card(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> Card:
+    contents = intent.contents
+    pan = contents.pan
+    token = new_token(intent.token_format, pan, ctx.now, ctx.random)
+    card = Card(
+        tenant=tenant,
+        token=token,
+        revision=1,
+        credential_version=1,
+        kind=intent.kind.value,
+        token_format=intent.token_format.value,
+        status=Status.ACTIVE.value,
+        status_before="",
+        brand=pan.brand.value,
+        bin=pan.bin(8),
+        last4=pan.last4,
+        expiry=contents.expiry.as_int if contents.expiry else 0,
+        expiry_unconfirmed=False,
+        fingerprint=fingerprint,
+        customer=intent.customer,
+        create_time=ctx.now,
+        update_time=ctx.now,
+        expire_time=ctx.now + intent.ttl_us if intent.ttl_us else 0,
+        purge_time=0,
+        sealed=None,
+        sealed_revision=1,
+        version_cause=Cause.CARDHOLDER.value,
+        version_source="",
+        version_time=ctx.now,
+        event_time=0,
+        file_time=0,
+        asked_time=0,
+        holds="",
+        stored_credentials=pack_stored_credentials(intent.stored_credentials),
+        metadata=pack(dict(intent.metadata)),
+        details="",
+    )
+    return card._replace(sealed=seal_contents(ctx.keys[tenant], card, contents, ctx.random))

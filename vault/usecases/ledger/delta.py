@@ -1,0 +1,55 @@
+"""What a flush writes, with the preconditions that make it safe.
+
+A store writes all of it in one transaction and fails it whole with `Conflict` when a card's
+revision, a pointer, a request id, a fingerprint, the chain head or the control row is no longer
+what the decision was made on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vault.domain.audit import AuditRow, ChainHead
+from vault.domain.card import Card, CardKey, ExistingKey, Version
+from vault.domain.events import OutboxRow
+from vault.usecases.ledger.state import AppliedKey, Control, NumberKey, RequestRecord
+
+
+class CardChange(NamedTuple):
+    """A card's new row; `base` is the revision it replaces, 0 for a card that is new."""
+
+    base: int
+    card: Card
+
+
+class PointerChange(NamedTuple):
+    """What Tokenize will find: `old` is what the pointer must still say (None: nothing)."""
+
+    old: str | None
+    new: str | None
+
+
+@dataclass(slots=True)
+class Delta:
+    """One flush's rows."""
+
+    base_head: ChainHead
+    control: Control
+    head: ChainHead
+    cards: dict[CardKey, CardChange] = field(default_factory=dict)
+    versions: list[Version] = field(default_factory=list)
+    dropped_versions: list[tuple[str, str, int]] = field(default_factory=list)
+    numbers: dict[NumberKey, str] = field(default_factory=dict)
+    dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
+    pointers: dict[ExistingKey, PointerChange] = field(default_factory=dict)
+    requests: list[RequestRecord] = field(default_factory=list)
+    applied: list[tuple[AppliedKey, str, int]] = field(default_factory=list)
+    audit: list[AuditRow] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    ended_chains: list[ChainHead] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether there is nothing to write (a flush of replays alone)."""
+        return not self.audit

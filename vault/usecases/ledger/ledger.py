@@ -1,0 +1,244 @@
+"""The ledger: takes the entries of all requests in flight and flushes them, read-decide-write.
+
+While one flush is under way the next one gathers: no timer, no added latency when idle, and
+batches grow by themselves under load. One flush at a time per audit chain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vault.crypto.keys import TenantKeys
+from vault.domain.audit import AuditRow
+from vault.domain.card import Card, CardKey
+from vault.domain.intents import Entry
+from vault.domain.outcome import InDoubt, NotApplied, Outcome, Refused
+from vault.domain.reasons import Reason, VaultError
+from vault.usecases.decide.decider import Decider, Envelope
+from vault.usecases.decide.wants import wants_of
+from vault.usecases.ledger.phases import NO_PHASES, Phases
+from vault.usecases.ledger.queue import Call, Line, Waiting
+from vault.usecases.ports import (
+    CardReader,
+    CommitInDoubt,
+    Conflict,
+    DataFault,
+    Keyring,
+    Store,
+    StoreBroken,
+    StoreFull,
+    StoreUnavailable,
+)
+
+MAX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may wait, and how much one flush takes."""
+
+    queue_entries: int = 20_000
+    queue_bytes: int = 64 << 20
+    flush_entries: int = 1_000
+    flush_bytes: int = 8 << 20
+
+
+@dataclass(slots=True)
+class Counts:
+    """What metrics read; plain integers, since they are counted on the hot path."""
+
+    flushes: int = 0
+    entries: int = 0
+    conflicts: int = 0
+    in_doubt: int = 0
+    isolated: int = 0
+    refused_full: int = 0
+    store_full: int = 0
+
+
+class GroupCommitLedger:
+    """`Ledger` over any `Store`. Use `running()`; closing it answers everybody who waits."""
+
+    def __init__(  # noqa: PLR0913 - one port each, by name
+        self,
+        *,
+        store: Store,
+        reader: CardReader,
+        keyring: Keyring,
+        decider: Decider,
+        chain: str,
+        now_us: Callable[[], int],
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        random: Callable[[int], bytes] = os.urandom,
+        committed: Callable[[Sequence[AuditRow]], None] = lambda _rows: None,
+        broken: Callable[[BaseException], None] = lambda _error: None,
+        phases: Phases = NO_PHASES,
+    ) -> None:
+        self._store = store
+        self._reader = reader
+        self._keyring = keyring
+        self._decider = decider
+        self._chain = chain
+        self._now_us = now_us
+        self._limits = limits
+        self._random = random
+        self._committed = committed
+        self._broken = broken
+        self._phases = phases
+        self._line = Line(limits.queue_entries, limits.queue_bytes)
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._warming: dict[str, list[Waiting]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self.counts = Counts()
+
+    async def apply(self, entries: Sequence[Entry]) -> Sequence[Outcome]:
+        """Apply entries; see `vault.usecases.ports.Ledger`."""
+        if self._closing:
+            return [NotApplied(Reason.STORE_UNAVAILABLE)] * len(entries)
+        if not entries:
+            return []
+        if not self._line.has_room(entries):
+            self.counts.refused_full += len(entries)
+            return [NotApplied(Reason.OVERLOADED)] * len(entries)
+        done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        call = Call(done, [None] * len(entries), len(entries))
+        for index, entry in enumerate(entries):
+            self._line.add(Waiting(entry, call, index))
+        self._wake.set()
+        return await done
+
+    async def read(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
+        """Read cards across tenants, as durable as they are."""
+        return await self._reader.cards(keys)
+
+    async def run(self) -> None:
+        """Flush until `close()`; what is in the line by then is flushed first."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                while not (self._closing and not self._line.entries and not self._warming):
+                    if not self._line.entries:
+                        self._wake.clear()
+                        await self._wake.wait()
+                        continue
+                    batch = self._line.take(self._limits.flush_entries, self._limits.flush_bytes)
+                    await self._flush(batch)
+            finally:
+                self._closing = True
+                self._abandon()
+
+    def close(self) -> None:
+        """Take no more entries; `run()` ends when the line is empty."""
+        self._closing = True
+        self._wake.set()
+
+    def _abandon(self) -> None:
+        for waiting in self._line.take(self._line.entries, self._line.bytes + 1):
+            waiting.answer(NotApplied(Reason.STORE_UNAVAILABLE))
+        for group in self._warming.values():
+            for waiting in group:
+                waiting.answer(NotApplied(Reason.STORE_UNAVAILABLE))
+
+    async def _flush(self, batch: list[Waiting]) -> None:
+        batch, keys = self._with_keys(batch)
+        if batch:
+            self.counts.flushes += 1
+            self.counts.entries += len(batch)
+            await self._settle(batch, keys)
+
+    def _with_keys(self, batch: list[Waiting]) -> tuple[list[Waiting], dict[str, TenantKeys]]:
+        """Set entries aside whose tenant's keys are cold: no flush waits for a KMS."""
+        keys: dict[str, TenantKeys] = {}
+        ready: list[Waiting] = []
+        for waiting in batch:
+            tenant = waiting.entry.caller.tenant
+            if tenant not in keys:
+                warm = self._keyring.peek(tenant)
+                if warm is None:
+                    self._warm_then_return(tenant, waiting)
+                    continue
+                keys[tenant] = warm
+            ready.append(waiting)
+        return ready, keys
+
+    def _warm_then_return(self, tenant: str, waiting: Waiting) -> None:
+        group = self._warming.get(tenant)
+        if group is not None:
+            group.append(waiting)
+            return
+        self._warming[tenant] = [waiting]
+        assert self._tasks is not None  # noqa: S101 - set before the first flush
+        self._tasks.create_task(self._warm(tenant))
+
+    async def _warm(self, tenant: str) -> None:
+        try:
+            await self._keyring.warm(tenant)
+        except VaultError as error:
+            for waiting in self._warming.pop(tenant):
+                waiting.answer(NotApplied(error.reason))
+        else:
+            self._line.put_back(self._warming.pop(tenant))
+        self._wake.set()
+
+    async def _settle(self, batch: list[Waiting], keys: Mapping[str, TenantKeys]) -> None:
+        """Read, decide, write, until it holds; then tell every caller."""
+        outcomes: Sequence[Outcome]
+        for _attempt in range(MAX_ATTEMPTS):
+            try:
+                outcomes = await self._attempt(batch, keys)
+                break
+            except Conflict:
+                self.counts.conflicts += 1
+            except StoreFull:
+                self.counts.store_full += 1
+                outcomes = [Refused(Reason.STORAGE_FULL)] * len(batch)
+                break
+            except StoreUnavailable:
+                outcomes = [NotApplied(Reason.STORE_UNAVAILABLE)] * len(batch)
+                break
+            except CommitInDoubt:
+                self.counts.in_doubt += 1
+                outcomes = [InDoubt()] * len(batch)
+                break
+            except DataFault:
+                await self._by_halves(batch, keys)
+                return
+            except StoreBroken as error:
+                # Nothing after a failed write or sync can be trusted: stop, never try again.
+                for waiting in batch:
+                    waiting.answer(InDoubt())
+                self._broken(error)
+                raise
+        else:
+            outcomes = [NotApplied(Reason.STORE_UNAVAILABLE)] * len(batch)
+        self._phases.reached("before_reply")
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            waiting.answer(outcome)
+
+    async def _by_halves(self, batch: list[Waiting], keys: Mapping[str, TenantKeys]) -> None:
+        """Find the entry that cannot be stored, and let its neighbours through."""
+        self.counts.isolated += 1
+        if len(batch) == 1:
+            batch[0].answer(Refused(Reason.INVALID_FIELD))
+            return
+        middle = len(batch) // 2
+        await self._settle(batch[:middle], keys)
+        await self._settle(batch[middle:], keys)
+
+    async def _attempt(
+        self, batch: list[Waiting], keys: Mapping[str, TenantKeys]
+    ) -> Sequence[Outcome]:
+        entries = [waiting.entry for waiting in batch]
+        state = await self._store.read(self._chain, wants_of(entries, keys))
+        self._phases.reached("after_read")
+        envelope = Envelope(self._now_us(), self._random)
+        outcomes, delta = self._decider.decide(state, entries, keys, envelope)
+        self._phases.reached("before_write")
+        if not delta.empty:
+            await self._store.write(delta)
+            self._phases.reached("after_commit")
+            self._committed(delta.audit)
+        return outcomes

@@ -1,0 +1,91 @@
+"""What a flush reads before it decides, and what it wants read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vault.domain.audit import ChainHead
+from vault.domain.card import Card, CardKey, ExistingKey, Version
+
+
+class RequestKey(NamedTuple):
+    """A request id means something only for the principal and tenant that sent it."""
+
+    tenant: str
+    principal: str
+    request_id: str
+
+
+class RequestRecord(NamedTuple):
+    """An applied request. `outcome` is small JSON without card data; `token` may be empty."""
+
+    tenant: str
+    principal: str
+    request_id: str
+    mac_key: bytes
+    mac: bytes
+    token: str
+    outcome: str
+    create_time: int
+
+
+class NumberKey(NamedTuple):
+    """A card number, as its lookup MAC."""
+
+    tenant: str
+    mac: bytes
+
+
+class NumberOf(NamedTuple):
+    """Whether a customer already keeps this number: resolved through the fingerprint."""
+
+    tenant: str
+    mac: bytes
+    customer: str
+    kind: str
+    token_format: str
+
+
+class AppliedKey(NamedTuple):
+    """An updater's answer, once per card."""
+
+    tenant: str
+    update_id: str
+    token: str
+
+
+class Control(NamedTuple):
+    """The one control row: a change of either number bites at the next flush."""
+
+    seal_epoch: int = 0
+    key_epoch: int = 0
+
+
+@dataclass(slots=True)
+class Want:
+    """What the entries of a flush name. A store may read more, never less."""
+
+    cards: set[CardKey] = field(default_factory=set)
+    siblings: set[CardKey] = field(default_factory=set)  # cards of one customer and number
+    versions: set[CardKey] = field(default_factory=set)
+    requests: set[RequestKey] = field(default_factory=set)
+    numbers: set[NumberKey] = field(default_factory=set)
+    existing: set[NumberOf] = field(default_factory=set)
+    holders: set[NumberKey] = field(default_factory=set)  # every card that holds or held it
+    applied: set[AppliedKey] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class State:
+    """What was read, kept up to date while a flush decides, entry by entry."""
+
+    head: ChainHead
+    control: Control = field(default_factory=Control)
+    cards: dict[CardKey, Card] = field(default_factory=dict)
+    versions: dict[CardKey, list[Version]] = field(default_factory=dict)
+    requests: dict[RequestKey, RequestRecord] = field(default_factory=dict)
+    numbers: dict[NumberKey, str] = field(default_factory=dict)
+    existing: dict[ExistingKey, str] = field(default_factory=dict)
+    applied: dict[AppliedKey, str] = field(default_factory=dict)
+    held: dict[NumberKey, list[CardKey]] = field(default_factory=dict)

@@ -1,0 +1,183 @@
+"""What the use cases need from outside, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from vault.crypto.keys import DataKey, TenantKeys
+from vault.domain.audit import AuditRow, ChainHead
+from vault.domain.card import Card, CardKey, Version
+from vault.domain.events import CardEvent, OutboxRow
+from vault.domain.intents import Entry
+from vault.domain.outcome import Outcome
+from vault.domain.queries import AuditQuery, CardQuery, Checkpoint
+from vault.usecases.ledger.delta import Delta
+from vault.usecases.ledger.state import State, Want
+
+
+class StoreError(Exception):
+    """A store's own trouble; the text names the kind, never a statement or a value."""
+
+
+class Conflict(StoreError):
+    """A precondition no longer holds: the flush starts again from its read."""
+
+
+class StoreFull(StoreError):
+    """No room; nothing was written and the store is as it was."""
+
+
+class StoreUnavailable(StoreError):
+    """Nothing was written; another try may work."""
+
+
+class StoreBroken(StoreError):
+    """An I/O error: the process stops serving and exits, and nothing is tried again."""
+
+
+class CommitInDoubt(StoreError):
+    """The commit was sent and its answer never came."""
+
+
+class DataFault(StoreError):
+    """Some row is not storable; the ledger finds it by halves and lets the others through."""
+
+
+class Store(Protocol):
+    """One transaction's worth of reading and writing; engines differ here and nowhere else."""
+
+    async def read(self, chain: str, want: Want) -> State:
+        """Return what `want` names, the head of `chain` and the control row."""
+
+    async def write(self, delta: Delta) -> None:
+        """Write `delta` whole and durably, or raise one of the errors above."""
+
+
+class CardReader(Protocol):
+    """Reads that change nothing and show only what is durable."""
+
+    async def cards(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
+        """Return the cards that exist, tombstones included."""
+
+    async def list_cards(self, query: CardQuery) -> list[Card]:
+        """Return up to `query.limit` cards behind `query.after_token`, in token order."""
+
+    async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
+        """Return superseded versions numbered above `after`, oldest first."""
+
+
+class Housekeeping(Protocol):
+    """What the sweeper asks for; each answer is bounded by `limit`."""
+
+    async def erasable(self, now: int, limit: int) -> list[CardKey]:
+        """Return cards past grace or time to live whose contents are still there."""
+
+    async def purgeable_versions(self, now: int, limit: int) -> list[tuple[CardKey, int]]:
+        """Return superseded versions past their retention."""
+
+    async def purge_requests(self, before: int, limit: int) -> int:
+        """Delete request records older than `before`; return how many went."""
+
+
+class AuditStore(Protocol):
+    """The audit trail beside the flush: reading, and signed checkpoints."""
+
+    async def open_chains(self) -> list[ChainHead]:
+        """Return the chains that no successor has ended."""
+
+    async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
+        """Return records by (chain, sequence), filtered and bounded."""
+
+    async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
+        """Return a chain's records behind `after`, in order."""
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Store a signed checkpoint; numbers are gapless, a second one is a Conflict."""
+
+    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
+        """Return checkpoints numbered above `after`, in order."""
+
+    async def last_checkpoint(self) -> Checkpoint | None:
+        """Return the newest checkpoint."""
+
+
+class Outbox(Protocol):
+    """Events waiting for their relay."""
+
+    async def pending(self, limit: int) -> list[OutboxRow]:
+        """Return the oldest events by (token, revision)."""
+
+    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
+        """Delete what the sink has acknowledged."""
+
+
+class EventSink(Protocol):
+    """Where events go."""
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Deliver in order; on return they are durable there."""
+
+
+class EventEncoder(Protocol):
+    """Turns an event into its bytes; None where no outbox is kept."""
+
+    def __call__(self, event: CardEvent) -> OutboxRow | None:
+        """Encode one event."""
+
+
+class KeyStore(Protocol):
+    """Wrapped data keys."""
+
+    async def data_keys(self, tenant: str) -> list[DataKey]:
+        """Return a tenant's keys; `""` is the service's own."""
+
+    async def add_data_keys(self, keys: Sequence[DataKey]) -> None:
+        """Add keys; a Conflict where the tenant has an active one for a purpose already."""
+
+
+class Kms(Protocol):
+    """The key that wraps data keys and never leaves its home."""
+
+    @property
+    def kek(self) -> str:
+        """Name the wrapping key."""
+
+    async def wrap(self, secret: bytes, context: Mapping[str, str]) -> bytes:
+        """Wrap a data key, bound to its context."""
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        """Unwrap a data key. Raises VaultError(KEY_SERVICE_UNAVAILABLE)."""
+
+
+class Keyring(Protocol):
+    """Unwrapped keys, bounded in number and age."""
+
+    def peek(self, tenant: str) -> TenantKeys | None:
+        """Return a tenant's keys if they are warm; never waits."""
+
+    async def warm(self, tenant: str) -> TenantKeys:
+        """Unwrap a tenant's keys, once for all who wait. Raises VaultError."""
+
+
+class Ledger(Protocol):
+    """The one way in which anything changes."""
+
+    async def apply(self, entries: Sequence[Entry]) -> Sequence[Outcome]:
+        """Apply entries, durably on return; one outcome each, in order; never raises for some."""
+
+    async def read(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
+        """Read cards across tenants."""
+
+
+class SecurityCodes(Protocol):
+    """Sealed security codes, minutes long, never on disk."""
+
+    async def put(self, key: CardKey, sealed: bytes, ttl_s: float) -> None:
+        """Keep a sealed code. Raises VaultError(SECURITY_CODE_UNAVAILABLE)."""
+
+    async def exists(self, key: CardKey) -> bool:
+        """Tell whether a code waits."""
+
+    async def take(self, key: CardKey, repeat: str) -> bytes | None:
+        """Take the code once; the same `repeat` gets it again for 30 s."""
