@@ -66,9 +66,7 @@ def link(head: ChainHead, time: int, facts: AuditFacts) -> tuple[AuditRow, Chain
         "seq": sequence,
         "time": time,
     }
-    for name, value in zip(facts._fields, facts, strict=True):
-        if value:
-            fields[name] = value
+    fields.update({name: value for name, value in zip(facts._fields, facts, strict=True) if value})
     record = _ENCODE(fields).encode()
     digest = chained_hash(head.hash, record)
     return AuditRow(head.chain, sequence, time, record, digest), ChainHead(

@@ -154,7 +154,7 @@ class Card(NamedTuple):
         return bool(self.expire_time) and self.expire_time <= now
 
     def status_at(self, now: int) -> str:
-        """The status a caller sees."""
+        """Return the status that a caller sees."""
         return "DELETED" if self.expire_time and self.expire_time <= now else self.status
 
     def live_at(self, now: int) -> bool:

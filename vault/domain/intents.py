@@ -62,12 +62,13 @@ class EditCard:
 
 @dataclass(slots=True, frozen=True)
 class SetStatus:
-    """SetCardStatus; `holds` replaces all holds when it is not None."""
+    """SetCardStatus: a new status, holds to place and to release."""
 
     token: str
     expected_revision: int
     status: Status | None
-    holds: frozenset[Hold] | None
+    place: frozenset[Hold] = frozenset()
+    release: frozenset[Hold] = frozenset()
     note: str = ""
 
 
@@ -113,7 +114,6 @@ class FindNumber:
     """FindByNumber: the tokens that hold or held a number."""
 
     pan: Pan
-    kind: Kind
     purpose: str
 
 

@@ -32,7 +32,7 @@ class Context:
     now: int
     random: Callable[[int], bytes]
     keys: Mapping[str, TenantKeys]
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
 
     def card_or_tombstone(self, entry: Entry) -> Card | Refused:
         """Return the entry's card whatever its status, or the refusal that it is not there."""
@@ -44,7 +44,7 @@ class Context:
         """Return the entry's card unless it is deleted or past its time to live."""
         card = self.card_or_tombstone(entry)
         if isinstance(card, Card) and card.status_at(self.now) == Status.DELETED:
-            return Refused(Reason.STATUS_FORBIDS, "token")
+            return Refused(Reason.CARD_DELETED, "token")
         return card
 
 

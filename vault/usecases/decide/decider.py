@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vault.crypto.keys import TenantKeys
@@ -91,7 +91,7 @@ class Decider:
     """Turns what was read and what is wanted into outcomes and rows."""
 
     encode_event: Callable[[CardEvent], OutboxRow | None]
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
 
     def decide(
         self,

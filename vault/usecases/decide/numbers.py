@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 
 from cards.pan import Pan
-from vault.domain.card import Card, Version
+from vault.crypto.keys import TenantKeys
+from vault.domain.card import Card, Kind, Version
 from vault.usecases.decide.context import Context
 from vault.usecases.decide.sealing import open_current, open_version
 from vault.usecases.ledger.state import NumberKey
@@ -27,6 +28,13 @@ def fingerprint_of(
         fingerprint = "fp_" + base64.b32encode(ctx.random(15)).decode().lower()
     missing = {key: fingerprint for key, found in zip(wanted, known, strict=True) if not found}
     return fingerprint, missing
+
+
+def number_keys(tenant: str, keys: TenantKeys, pan: Pan) -> list[NumberKey]:
+    """Return a number's lookup keys under every kind: for whoever does not know the card's."""
+    return [
+        NumberKey(tenant, key.fingerprint(kind, pan)) for key in keys.fingerprints for kind in Kind
+    ]
 
 
 def index_rows_of(ctx: Context, card: Card, versions: list[Version]) -> list[tuple[NumberKey, str]]:

@@ -44,9 +44,11 @@ def decide_undelete(ctx: Context, entry: Entry, intent: UndeleteCard) -> Verdict
         return card
     if intent.expected_revision and intent.expected_revision != card.revision:
         return Refused(Reason.REVISION_CONFLICT, "expected_revision")
-    deleted = card.status == Status.DELETED and not card.expired_at(ctx.now)
-    if not deleted or not card.sealed or card.purge_time <= ctx.now:
-        return Refused(Reason.STATUS_FORBIDS, "token")
+    if card.status_at(ctx.now) != Status.DELETED:
+        return Refused(Reason.CARD_NOT_DELETED, "token")
+    over = card.expired_at(ctx.now) or card.purge_time <= ctx.now
+    if over or not card.sealed:
+        return Refused(Reason.CARD_ERASED, "token")
     after = card._replace(
         revision=card.revision + 1,
         update_time=ctx.now,
@@ -79,7 +81,7 @@ def decide_erase(ctx: Context, entry: Entry, intent: EraseCard) -> Verdict:
     if isinstance(card, Refused):
         return card
     if not erasable(card, ctx.now):
-        return Refused(Reason.STATUS_FORBIDS, "token")
+        return Refused(Reason.CARD_HELD, "token")
     versions = ctx.state.versions.get(card.key, [])
     dropped = index_rows_of(ctx, card, versions)
     after = card._replace(
@@ -125,7 +127,7 @@ def decide_purge(ctx: Context, entry: Entry, intent: PurgeVersion) -> Verdict:
         if old.credential_version == intent.credential_version and old.purge_time <= ctx.now
     ]
     if not due or any(hold.type == HoldType.LEGAL_HOLD for hold in holds_of(card)):
-        return Refused(Reason.STATUS_FORBIDS, "token")
+        return Refused(Reason.CARD_HELD, "token")
     shell = card._replace(sealed=None)  # only the old version's number leaves the index
     return Decision(
         action="card.purge_version",

@@ -8,8 +8,8 @@ from vault.domain.outcome import Refused
 from vault.domain.reasons import Reason
 from vault.domain.results import Found, FoundNumber, Revealed
 from vault.usecases.decide.context import Context, Decision, Verdict
+from vault.usecases.decide.numbers import number_keys
 from vault.usecases.decide.sealing import open_current, open_version
-from vault.usecases.ledger.state import NumberKey
 
 ACTION = "card.reveal"
 
@@ -20,8 +20,10 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
     if isinstance(card, Refused):
         return card
     status = card.status_at(ctx.now)
-    if status == Status.DELETED or status not in intent.allowed or card.sealed is None:
-        return Refused(Reason.STATUS_FORBIDS, "token")
+    if status == Status.DELETED or card.sealed is None:
+        return Refused(Reason.CARD_DELETED, "token")
+    if status not in intent.allowed:
+        return Refused(Reason.STATUS_FORBIDS, "purpose")
     keys = ctx.keys[card.tenant]
     number = intent.credential_version
     if number in {0, card.credential_version}:
@@ -30,7 +32,7 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
     else:
         version = _version(ctx, card, number)
         if version is None:
-            return Refused(Reason.CREDENTIAL_VERSION_NOT_FOUND, "credential_version")
+            return Refused(Reason.VERSION_NOT_FOUND, "credential_version")
         contents = open_version(keys, card, version)
     return Decision(
         action=ACTION,
@@ -49,10 +51,7 @@ def _version(ctx: Context, card: Card, number: int) -> Version | None:
 def decide_find(ctx: Context, entry: Entry, intent: FindNumber) -> Verdict:
     """Name the tokens that hold or held a number; the number itself does not come back."""
     tenant = entry.caller.tenant
-    keys = [
-        NumberKey(tenant, key.fingerprint(intent.kind, intent.pan))
-        for key in ctx.keys[tenant].fingerprints
-    ]
+    keys = number_keys(tenant, ctx.keys[tenant], intent.pan)
     fingerprints = {ctx.state.numbers.get(key) for key in keys} - {None}
     holders = sorted({card for key in keys for card in ctx.state.held.get(key, [])})
     found = [

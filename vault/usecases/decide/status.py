@@ -25,12 +25,11 @@ def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
     card = ctx.card_or_tombstone(entry)
     if isinstance(card, Refused):
         return card
-    gone = card.status_at(ctx.now) == Status.DELETED
-    if gone and (
-        intent.status is not None or not _legal_only(card_holds=holds_of(card), to=intent)
-    ):
+    if card.status_at(ctx.now) == Status.DELETED and not _legal_only(intent):
         # A legal hold may still be placed on, or lifted from, what waits for its erasure.
-        return Refused(Reason.STATUS_FORBIDS, "token")
+        return Refused(Reason.CARD_DELETED, "token")
+    if card.sealed is None:
+        return Refused(Reason.CARD_ERASED, "token")
     if intent.expected_revision and intent.expected_revision != card.revision:
         return Refused(Reason.REVISION_CONFLICT, "expected_revision")
     after = card._replace(revision=card.revision + 1, update_time=ctx.now)
@@ -40,8 +39,9 @@ def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
             return Refused(Reason.STATUS_FORBIDS, "status")
         after = after._replace(status=intent.status.value)
         event = EventType.STATUS_CHANGED
-    if intent.holds is not None:
-        after = after._replace(holds=pack_holds(intent.holds))
+    if intent.place or intent.release:
+        holds = holds_of(card) - intent.release | intent.place
+        after = after._replace(holds=pack_holds(holds))
     return Decision(
         action="card.set_status",
         value=CardResult(after),
@@ -54,10 +54,10 @@ def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
     )
 
 
-def _legal_only(*, card_holds: frozenset[object], to: SetStatus) -> bool:
-    if to.holds is None:
-        return False
-    return all(getattr(hold, "type", None) == HoldType.LEGAL_HOLD for hold in card_holds ^ to.holds)
+def _legal_only(intent: SetStatus) -> bool:
+    touched = intent.place | intent.release
+    legal = all(hold.type == HoldType.LEGAL_HOLD for hold in touched)
+    return intent.status is None and bool(touched) and legal
 
 
 def decide_decline(ctx: Context, entry: Entry, intent: NoteDecline) -> Verdict:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vault.domain.card import (
     Card,
-    Cause,
     CardKey,
+    Cause,
     ExistingKey,
     Status,
     metadata_of,

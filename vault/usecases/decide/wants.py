@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cards.pan import Pan
 from vault.crypto.keys import TenantKeys
-from vault.domain.card import CardKey, Kind
+from vault.domain.card import CardKey
 from vault.domain.intents import (
     AddCard,
     ApplyUpdate,
@@ -14,10 +13,12 @@ from vault.domain.intents import (
     Entry,
     EraseCard,
     FindNumber,
+    Intent,
     Note,
     PurgeVersion,
     Reveal,
 )
+from vault.usecases.decide.numbers import number_keys
 from vault.usecases.ledger.state import AppliedKey, NumberKey, NumberOf, RequestKey, Want
 
 
@@ -31,44 +32,46 @@ def wants_of(entries: Sequence[Entry], keys: Mapping[str, TenantKeys]) -> Want:
 
 def _want_one(want: Want, entry: Entry, keys: Mapping[str, TenantKeys]) -> None:
     tenant, intent = entry.caller.tenant, entry.intent
-    if isinstance(intent, Note):
-        return  # its token, if it names one, need not exist
     if entry.mark is not None:
         want.requests.add(RequestKey(tenant, entry.caller.principal, entry.mark.request_id))
-    if isinstance(intent, AddCard):
-        for mac_key in keys[tenant].fingerprints:
-            mac = mac_key.fingerprint(intent.kind, intent.contents.pan)
-            want.numbers.add(NumberKey(tenant, mac))
-            if intent.customer and not intent.ttl_us:
-                want.existing.add(
-                    NumberOf(tenant, mac, intent.customer, intent.kind, intent.token_format)
-                )
-        return
-    if isinstance(intent, FindNumber):
-        for mac_key in keys[tenant].fingerprints:
-            number = NumberKey(tenant, mac_key.fingerprint(intent.kind, intent.pan))
-            want.numbers.add(number)
-            want.holders.add(number)
-        return
-    key = CardKey(tenant, intent.token)
+    match intent:
+        case Note():
+            return  # its token, if it names one, need not exist
+        case AddCard():
+            _want_new(want, tenant, intent, keys[tenant])
+        case FindNumber():
+            numbers = number_keys(tenant, keys[tenant], intent.pan)
+            want.numbers.update(numbers)
+            want.holders.update(numbers)
+        case Reveal():
+            want.cards.add(CardKey(tenant, intent.token))
+            if intent.credential_version:
+                want.versions.add(CardKey(tenant, intent.token))
+        case _:
+            _want_change(want, CardKey(tenant, intent.token), intent, keys[tenant])
+
+
+def _want_new(want: Want, tenant: str, intent: AddCard, keys: TenantKeys) -> None:
+    for mac_key in keys.fingerprints:
+        mac = mac_key.fingerprint(intent.kind, intent.contents.pan)
+        want.numbers.add(NumberKey(tenant, mac))
+        if intent.customer and not intent.ttl_us:
+            want.existing.add(
+                NumberOf(tenant, mac, intent.customer, intent.kind, intent.token_format)
+            )
+
+
+def _want_change(want: Want, key: CardKey, intent: Intent, keys: TenantKeys) -> None:
+    """Ask for a card that may change, and for those that may take its place as a customer's."""
     want.cards.add(key)
-    if isinstance(intent, Reveal):
-        if intent.credential_version:
-            want.versions.add(key)
-        return
     want.siblings.add(key)
+    pan = None
     if isinstance(intent, EraseCard | PurgeVersion):
         want.versions.add(key)
     elif isinstance(intent, ApplyUpdate):
-        want.applied.add(AppliedKey(tenant, intent.update_id, intent.token))
-    if isinstance(intent, ApplyUpdate | EditCard):
-        pan = intent.new_pan if isinstance(intent, ApplyUpdate) else intent.pan
-        if pan is not None:
-            _want_number_of_card(want, key, pan, keys[tenant])
-
-
-def _want_number_of_card(want: Want, key: CardKey, pan: Pan, keys: TenantKeys) -> None:
-    """Ask for a new number's index rows under every kind: the card's own is not known yet."""
-    for mac_key in keys.fingerprints:
-        for kind in Kind:
-            want.numbers.add(NumberKey(key.tenant, mac_key.fingerprint(kind, pan)))
+        want.applied.add(AppliedKey(key.tenant, intent.update_id, intent.token))
+        pan = intent.new_pan
+    elif isinstance(intent, EditCard):
+        pan = intent.pan
+    if pan is not None:
+        want.numbers.update(number_keys(key.tenant, keys, pan))

@@ -71,7 +71,7 @@ class GroupCommitLedger:
         decider: Decider,
         chain: str,
         now_us: Callable[[], int],
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
         random: Callable[[int], bytes] = os.urandom,
         committed: Callable[[Sequence[AuditRow]], None] = lambda _rows: None,
         broken: Callable[[BaseException], None] = lambda _error: None,
@@ -213,7 +213,7 @@ class GroupCommitLedger:
                 self._broken(error)
                 raise
         else:
-            outcomes = [NotApplied(Reason.STORE_UNAVAILABLE)] * len(batch)
+            outcomes = [NotApplied(Reason.CONTENTION)] * len(batch)
         self._phases.reached("before_reply")
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.answer(outcome)

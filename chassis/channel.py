@@ -1,0 +1,58 @@
+"""Open client channels the way this product wants to be called: mTLS, retries in the channel."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import grpc
+
+from chassis.call import TENANT_KEY
+from chassis.tls import TlsFiles, channel_credentials
+
+MESSAGE_LIMIT: Final = 4 << 20
+
+SERVICE_CONFIG: Final[Mapping[str, object]] = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                # UNAVAILABLE only: it alone says that nothing is known to be done, or that the
+                # same request id may be tried again. Anything else is the caller's decision.
+                "retryableStatusCodes": ["UNAVAILABLE"],
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
+}
+"""The one retry layer (reliability-security-operations.md §1.2); no code retries around it."""
+
+
+def service_config_json() -> str:
+    """Return the service config as the JSON that every gRPC language takes."""
+    return json.dumps(SERVICE_CONFIG, sort_keys=True)
+
+
+def tenant_metadata(tenant: str) -> tuple[tuple[str, str], ...]:
+    """Return the metadata that names a tenant, for identities with several."""
+    return ((TENANT_KEY, tenant),)
+
+
+def open_channel(target: str, files: TlsFiles) -> grpc.aio.Channel:
+    """Open an mTLS channel; raises CertificateInvalid. The caller closes it."""
+    return grpc.aio.secure_channel(
+        target,
+        channel_credentials(files),
+        options=(
+            ("grpc.service_config", service_config_json()),
+            ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+            ("grpc.max_send_message_length", MESSAGE_LIMIT),
+            # Not below 5 minutes: the server counts closer pings as abuse and hangs up.
+            ("grpc.keepalive_time_ms", 330_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+        ),
+    )

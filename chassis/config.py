@@ -1,0 +1,117 @@
+"""Give both services' settings their common fields and their manners.
+
+Frozen, read once by the composition root, unknown values refused without being printed.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+from chassis.address import split_address
+from chassis.tls import TlsFiles
+
+SECRETS_DIRECTORY: Final = "/run/secrets"
+
+
+class ConfigInvalid(Exception):
+    """Settings can't be used. Its text names variables and rules, never a value."""
+
+
+class ServiceConfig(BaseSettings):
+    """Hold what every service needs. Subclasses set `env_prefix`, addresses and their own fields.
+
+    Values come from the constructor, then the environment, then files in /run/secrets if that
+    directory exists. Use `load`, which raises ConfigInvalid.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        secrets_dir=SECRETS_DIRECTORY,
+        validate_default=True,
+    )
+
+    listen: str
+    ops_listen: str
+    health_listen: str
+    data_directory: Path = Path(".cardvault")
+    tls_ca: Path = Path(".cardvault/pki/ca.pem")
+    tls_certificate: Path = Path(".cardvault/pki/server.pem")
+    tls_key: Path = Path(".cardvault/pki/server.key")
+    policy: Path = Path(".cardvault/policy.yaml")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    development: bool = False
+    """Turns reflection on; refuses nothing by itself. Never on in production."""
+    max_in_flight: int = Field(default=512, ge=1, le=100_000)
+    default_deadline: timedelta = timedelta(seconds=10)
+    stream_deadline: timedelta = timedelta(minutes=15)
+    endpoint_delay: timedelta = timedelta(seconds=5)
+    """Wait after NOT_SERVING, until endpoints have noticed."""
+    drain_timeout: timedelta = timedelta(seconds=20)
+
+    @field_validator("listen", "ops_listen", "health_listen")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        split_address(text)
+        return text
+
+    @field_validator("default_deadline", "stream_deadline")
+    @classmethod
+    def _positive(cls, span: timedelta) -> timedelta:
+        if span <= timedelta(0):
+            raise ValueError("must be more than nothing")
+        return span
+
+    @model_validator(mode="after")
+    def _within_grace(self) -> Self:
+        delay, drain = self.endpoint_delay, self.drain_timeout
+        if delay < timedelta(0) or drain < timedelta(0):
+            raise ValueError("endpoint_delay and drain_timeout can't be negative")
+        if delay + drain > timedelta(seconds=28):
+            # Kubernetes kills after 30 s by default; the flush needs what is left.
+            raise ValueError("endpoint_delay and drain_timeout must fit in 28 seconds")
+        return self
+
+    @property
+    def tls(self) -> TlsFiles:
+        """Return the server's TLS files."""
+        return TlsFiles(self.tls_ca, self.tls_certificate, self.tls_key)
+
+    @classmethod
+    def load(cls, **values: Any) -> Self:
+        """Read the settings; raises ConfigInvalid, which names variables and never values."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            prefix = cls.model_config.get("env_prefix", "")
+            problems = [
+                f"{prefix}{'.'.join(map(str, item['loc']))}".upper() + f": {item['msg']}"
+                for item in error.errors(include_input=False, include_context=False)
+            ]
+        raise ConfigInvalid("; ".join(problems))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the secrets directory out where there is none; never read .env files."""
+        sources = (init_settings, env_settings)
+        if isinstance(file_secret_settings, SecretsSettingsSource):
+            directory = file_secret_settings.secrets_dir
+            if isinstance(directory, str | Path) and Path(directory).is_dir():
+                return (*sources, file_secret_settings)
+        return sources

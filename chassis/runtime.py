@@ -1,0 +1,61 @@
+"""Prepare the process, before anything that could leak starts: environment, core dumps, loop."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import resource
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+UNSAFE_VARIABLES: Final = ("GRPC_TRACE", "GRPC_VERBOSITY")
+"""gRPC's own tracing prints message bytes to stderr: card numbers among them."""
+
+_PR_SET_DUMPABLE: Final = 4
+
+
+def prepare_environment() -> None:
+    """Drop the variables that make gRPC print what it carries; call before grpc is imported.
+
+    Raises RuntimeError if one was set and grpc is loaded: it may have read it already.
+    """
+    found = False
+    for name in UNSAFE_VARIABLES:
+        # The one place that writes the environment: grpc reads these itself, from C, so no
+        # settings class can keep them from it.
+        found |= os.environ.pop(name, None) is not None  # noqa: TID251
+    if found and "grpc" in sys.modules:
+        raise RuntimeError("prepare_environment() must run before grpc is imported")
+
+
+def forbid_core_dumps() -> bool:
+    """Make this process leave no core file and refuse debuggers; say whether both took hold.
+
+    A core holds every key and number in memory. Best effort: the second part is Linux only.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the hard limit too: it can't be raised again
+    if sys.platform != "linux":
+        return False
+    with contextlib.suppress(OSError, AttributeError):
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+    return False
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a service's main coroutine on the process's one event loop: uvloop where there is one.
+
+    grpc.aio works with exactly one loop a process; nothing else may start another.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - optional: not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

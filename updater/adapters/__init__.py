@@ -1,0 +1,1 @@
+"""What the ports are made of here: SQLite, OpenPGP, a directory, gRPC to the vault."""

@@ -1,0 +1,1 @@
+"""The updater's own database: enrolments, inquiries, feed files, answers without numbers."""

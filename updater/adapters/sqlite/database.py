@@ -1,0 +1,150 @@
+"""One SQLite database, one connection, one thread, one process: WAL, synced at each commit."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, TypeVar
+
+import apsw
+
+from updater.domain.errors import (
+    DatabaseInUse,
+    DatabaseTooNew,
+    StorageFull,
+    StoreUnavailable,
+    UpdaterError,
+)
+
+T = TypeVar("T")
+Work = Callable[[apsw.Connection], T]
+OLDEST_SQLITE: Final = (3, 51, 3)  # below it, a WAL reset may lose a commit
+_PRAGMAS: Final = (
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+class Database:
+    """Runs work in transactions, one at a time. Made by `open_database` only."""
+
+    __slots__ = ("_connection", "_thread")
+
+    def __init__(self, connection: apsw.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection: Final = connection
+        self._thread: Final = thread
+
+    async def run(self, work: Work[T]) -> T:
+        """Run `work` in a transaction; durable on return, and nothing of it done if it raises.
+
+        Raises StorageFull and StoreUnavailable for what the database itself has to say.
+        """
+        loop = asyncio.get_running_loop()
+        # Shielded: a caller that gives up must not leave a commit half known.
+        return await asyncio.shield(loop.run_in_executor(self._thread, self._transact, work))
+
+    def _transact(self, work: Work[T]) -> T:
+        try:
+            with _transaction(self._connection):
+                return work(self._connection)
+        except apsw.FullError:
+            raise StorageFull("the disk is full") from None
+        except (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError):
+            raise StoreUnavailable("the database does not answer") from None
+
+
+@contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@asynccontextmanager
+async def open_database(path: Path) -> AsyncIterator[Database]:
+    """Open, lock and migrate the database. Raises DatabaseInUse, DatabaseTooNew."""
+    check_sqlite()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    loop = asyncio.get_running_loop()
+    with _locked(path), ThreadPoolExecutor(1, thread_name_prefix="updater-db") as thread:
+        connection = await loop.run_in_executor(thread, _connect, path)
+        try:
+            yield Database(connection, thread)
+        finally:
+            await loop.run_in_executor(thread, connection.close)
+
+
+def check_sqlite() -> None:
+    """Refuse a SQLite that is known to lose commits."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < OLDEST_SQLITE:
+        raise UpdaterError("SQLite 3.51.3 or newer is needed")
+
+
+def schema_version(path: Path) -> int:
+    """Return the migration a database is at; 0 where there is none yet."""
+    if not path.exists():
+        return 0
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return int(connection.pragma("user_version"))
+    finally:
+        connection.close()
+
+
+def latest_version() -> int:
+    """Return the newest migration that this release knows."""
+    return len(_migrations())
+
+
+def _connect(path: Path) -> apsw.Connection:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    os.close(descriptor)
+    connection = apsw.Connection(str(path))
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    _migrate(connection)
+    return connection
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    scripts = _migrations()
+    at = int(connection.pragma("user_version"))
+    if at > len(scripts):
+        raise DatabaseTooNew("a newer release has migrated this database")
+    for number, script in enumerate(scripts[at:], start=at + 1):
+        with _transaction(connection):  # each migration whole or not at all
+            connection.execute(script)
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _migrations() -> Sequence[str]:
+    folder = files("updater.adapters.sqlite").joinpath("migrations")
+    scripts = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=str)
+    return [script.read_text(encoding="utf-8") for script in scripts]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the database for this process; the lock goes with the process, however it ends."""
+    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DatabaseInUse("another updater process holds this database") from None
+        yield
+    finally:
+        os.close(lock)

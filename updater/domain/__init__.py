@@ -1,0 +1,1 @@
+"""What the updater knows about enrolment, inquiries and answers; pure, and without numbers."""

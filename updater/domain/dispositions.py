@@ -1,0 +1,38 @@
+"""What became of an answer: the vault's decision, or the updater's not to send it."""
+
+from enum import StrEnum
+from typing import Final
+
+from cards.outcomes import Outcome
+
+
+class Disposition(StrEnum):
+    """The vault's dispositions (api.md, `CredentialService`), and one of the updater's own."""
+
+    APPLIED = "APPLIED"
+    NO_CHANGE = "NO_CHANGE"
+    DUPLICATE = "DUPLICATE"
+    STALE = "STALE"
+    PARKED = "PARKED"
+    CONFLICT = "CONFLICT"
+    NOT_FOUND = "NOT_FOUND"
+    REJECTED = "REJECTED"
+    NOT_SENT = "NOT_SENT"
+    """The answer says nothing about the card: it is for an operator, and the vault isn't asked."""
+
+
+NEVER_SENT: Final = frozenset(
+    {
+        Outcome.UNKNOWN,
+        Outcome.UNSUPPORTED,
+        Outcome.REJECTED_INPUT,
+        Outcome.REJECTED_MERCHANT,
+        Outcome.REJECTED_DUPLICATE,
+        Outcome.CHANNEL_ERROR,
+        Outcome.UNANSWERED,
+    }
+)
+"""Outcomes about the question, not about the card: no credential changes, nothing was checked."""
+
+FOR_AN_OPERATOR: Final = frozenset({Disposition.CONFLICT, Disposition.REJECTED})
+"""Dispositions that open an exception, as do the outcomes in NEVER_SENT."""

@@ -1,0 +1,90 @@
+"""An inquiry: one file of questions, from the choice of cards to the last answer."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+_LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+class InquiryState(StrEnum):
+    """CREATED → WRITTEN → SENT → ANSWERED or EXPIRED; EMPTY if nothing was left to ask.
+
+    Up to WRITTEN nobody else has seen the file, and it may be made anew; from WRITTEN on its
+    bytes are fixed, and only they are ever sent under this batch id.
+    """
+
+    CREATED = "CREATED"
+    WRITTEN = "WRITTEN"
+    SENT = "SENT"
+    ANSWERED = "ANSWERED"
+    EXPIRED = "EXPIRED"
+    EMPTY = "EMPTY"
+
+
+class ItemState(StrEnum):
+    """What became of one question."""
+
+    OPEN = "OPEN"
+    ANSWERED = "ANSWERED"
+    UNANSWERED = "UNANSWERED"
+    DROPPED = "DROPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCard:
+    """One card behind a question: several cards of a tenant may hold one number."""
+
+    token: str
+    credential_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One record of an inquiry file: a random reference, and the cards it stands for.
+
+    `number_mac` (keyed, and bound to the reference) tells whether an answer is about the number
+    that was asked; empty until the file is written.
+    """
+
+    reference: str
+    cards: Sequence[AskedCard]
+    state: ItemState = ItemState.OPEN
+    number_mac: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A file of questions of one tenant and merchant account. Times are µs, UTC."""
+
+    batch_id: str
+    channel: str
+    tenant: str
+    merchant_account: str
+    merchant_id: str
+    state: InquiryState
+    created_at: int
+    asked_at: int = 0
+    file_name: str = ""
+    sha256: str = ""
+    size: int = 0
+    records: int = 0
+    sent_at: int | None = None
+    ended_at: int | None = None
+
+
+def new_batch_id(now: int) -> str:
+    """Return a batch id of 26 digits, unique for ever: milliseconds, then 13 random digits."""
+    return f"{now // 1000:013}{secrets.randbelow(10**13):013}"
+
+
+def new_reference() -> str:
+    """Return a random reference of 24 letters (110 bits); letters, so it never looks like a card."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(24))
+
+
+def request_name(inquiry: Inquiry) -> str:
+    """Return the name of the inquiry's file in the exchange directory."""
+    return f"{inquiry.merchant_id}.{inquiry.batch_id}.au.request.pan.csv.pgp"

@@ -1,0 +1,48 @@
+"""Judge one question before any network is asked: CyberSource's DEC reasons 801 to 806."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from updater.simulator.ledger import Expiry
+from updater.simulator.numbers import LENGTHS, CardNumber, brand_of, is_luhn_valid
+from updater.simulator.request import Question
+
+BAD_NUMBER: Final = "801"
+BAD_CHECK_DIGIT: Final = "802"
+BAD_EXPIRY: Final = "803"
+UNSUPPORTED_TYPE: Final = "804"
+BAD_LENGTH_FOR_TYPE: Final = "805"
+UNKNOWN_TYPE: Final = "806"
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Hold a question that may go to the issuers."""
+
+    pan: CardNumber
+    expiry: Expiry
+
+
+def screen(question: Question, supported_brands: frozenset[str]) -> Screened | str:
+    """Return the card asked about, or the reason code of the first thing wrong with it."""
+    digits = question.number
+    if not (digits and digits.isascii() and digits.isdigit()):
+        return BAD_NUMBER
+    brand = brand_of(digits)
+    if brand is None:
+        return UNKNOWN_TYPE
+    if brand not in supported_brands:
+        return UNSUPPORTED_TYPE
+    if len(digits) not in LENGTHS[brand]:
+        return BAD_LENGTH_FOR_TYPE
+    if not is_luhn_valid(digits):
+        return BAD_CHECK_DIGIT
+    expiry = _expiry(question.month, question.year)
+    return BAD_EXPIRY if expiry is None else Screened(CardNumber(digits), expiry)
+
+
+def _expiry(month: str, year: str) -> Expiry | None:
+    text = month + year
+    if len(month) != 2 or len(year) != 2 or not (text.isascii() and text.isdigit()):
+        return None
+    return Expiry(int(month), 2000 + int(year)) if 1 <= int(month) <= 12 else None
