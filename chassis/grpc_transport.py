@@ -4,7 +4,6 @@ No interceptors, no serialisers: bytes go to the guard as they come. This is the
 aborts a call.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -110,9 +109,8 @@ class GrpcServer:
             return
         self._stopped = True
         await self._health.close()
-        async with asyncio.TaskGroup() as group:
-            for server in self._servers:
-                group.create_task(server.stop(grace.total_seconds()))
+        for server in self._servers:  # the API first: health answers NOT_SERVING meanwhile
+            await server.stop(grace.total_seconds())
 
 
 @asynccontextmanager

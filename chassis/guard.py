@@ -68,6 +68,10 @@ class Guard:
     in_flight: InFlight
     tracer: Tracer | None = None
 
+    def __post_init__(self) -> None:
+        """Show the calls in flight to whoever scrapes."""
+        self.metrics.watch_in_flight(lambda: self.in_flight.now)
+
     def wrap(self, route: Route) -> Guarded:
         """Wrap a route; compiles its message's validation rules, which may raise."""
         self.validation.prepare(route.request)

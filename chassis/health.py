@@ -36,7 +36,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the librar
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
         """Announce whether the server takes traffic."""
         async with self._changed:
-            self._serving = serving
+            self._serving = serving and not self._closing
             self._changed.notify_all()
 
     async def close(self) -> None:

@@ -27,6 +27,7 @@ FIELDS: Final = frozenset(
 """Fields that any service may log; a service adds its own names, never a catch-all."""
 
 MAX_TEXT: Final = 500
+MAX_SCANNED: Final = 8 * MAX_TEXT
 MAX_ITEMS: Final = 32
 
 Count = Callable[[int], object]
@@ -73,7 +74,9 @@ class Redact:
 
     def _clean(self, value: Any) -> tuple[Any, int]:
         if isinstance(value, str):
-            return redact(value[:MAX_TEXT])
+            # Redacted before the cut that counts: half a number would no longer look like one.
+            cleaned_text, found = redact(value[:MAX_SCANNED])
+            return cleaned_text[:MAX_TEXT], found
         if isinstance(value, bool) or value is None:
             return value, 0
         if isinstance(value, int | float):
@@ -121,13 +124,19 @@ def configure_logs(
 
 
 class _Factory:
-    """Make loggers that write whole lines to one stream."""
+    """Make loggers that write whole lines to one stream and know the name they were asked by."""
 
     def __init__(self, out: TextIO) -> None:
         self._out: Final = out
 
-    def __call__(self, *_names: object) -> structlog.WriteLogger:
-        return structlog.WriteLogger(self._out)
+    def __call__(self, name: str = "") -> structlog.WriteLogger:
+        return _Named(self._out, name)
+
+
+class _Named(structlog.WriteLogger):
+    def __init__(self, out: TextIO, name: str) -> None:
+        super().__init__(out)
+        self.name: Final = name
 
 
 class _Bridge(logging.Handler):
@@ -138,7 +147,7 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record through structlog."""
-        text = str(record.msg).partition("\n")[0][:MAX_TEXT] if record.msg else ""
+        text = str(record.msg).partition("\n")[0] if record.msg else ""
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info and record.exc_info[1] is not None:
             fields |= describe(record.exc_info[1])
@@ -148,8 +157,10 @@ class _Bridge(logging.Handler):
 
 
 def _naming(service: str) -> Callable[[object, str, _Event], _Event]:
-    def name(_logger: object, _method: str, event: _Event) -> _Event:
+    def name(logger: object, _method: str, event: _Event) -> _Event:
         event["service"] = service
+        if isinstance(logger, _Named) and logger.name:
+            event.setdefault("logger", logger.name)
         return event
 
     return name

@@ -110,10 +110,20 @@ class ServerCertificates:
         return self._pair
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return server credentials that require a client certificate of our CA."""
+        """Return server credentials that require a client certificate of our CA; one per port."""
+        given = self._pair
+
+        def fetch() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal given  # each port takes a renewed pair up for itself
+            self.renewed()
+            if self._pair is given:
+                return None
+            given = self._pair
+            return _configuration(given)
+
         return grpc.dynamic_ssl_server_credentials(
-            _configuration(self._pair),
-            self._fetch,  # type: ignore[arg-type] # None means "no change", says its documentation
+            _configuration(given),
+            fetch,  # type: ignore[arg-type] # None means "no change", says its documentation
             require_client_authentication=True,
         )
 
@@ -135,10 +145,6 @@ class ServerCertificates:
             self._seen = stamps
             self._on_loaded(self._pair)
             return self._pair
-
-    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        pair = self.renewed()
-        return None if pair is None else _configuration(pair)
 
     def _stamps(self) -> tuple[tuple[int, int, int], ...]:
         found = []

@@ -118,4 +118,3 @@ class Incident:
     exception_id: int = 0
     resolved_at: int | None = None
     resolution: str = ""
-

@@ -81,7 +81,7 @@ def new_batch_id(now: int) -> str:
 
 
 def new_reference() -> str:
-    """Return a random reference of 24 letters (110 bits); letters, so it never looks like a card."""
+    """Return a random reference of 24 letters, 110 bits: never a number, let alone a card's."""
     return "".join(secrets.choice(_LETTERS) for _ in range(24))
 
 

@@ -14,7 +14,7 @@ class Digits:
         self._text: Final = text
 
     def reveal(self) -> str:
-        """Return the digits. `git grep '\\.reveal()'` lists every place to audit."""
+        r"""Return the digits. `git grep '\.reveal()'` lists every place to audit."""
         return self._text
 
     def __eq__(self, other: object) -> bool:

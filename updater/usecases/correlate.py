@@ -174,7 +174,7 @@ def _expiry_datum(old: YearMonth | None, new: YearMonth | None) -> Datum:
 
 
 def _content(record: ResponseRecord) -> bytes:
-    """A record's values, each with its length before it, so that no two records look alike."""
+    """Return a record's values with their lengths, so that no two records look alike."""
     values = [
         record.code.raw,
         record.reason,

@@ -87,9 +87,7 @@ class Cycle:
         for inquiry in await self.inquiries.in_state(InquiryState.CREATED, InquiryState.WRITTEN):
             try:
                 ready = (
-                    await self.write(inquiry)
-                    if inquiry.state is InquiryState.CREATED
-                    else inquiry
+                    await self.write(inquiry) if inquiry.state is InquiryState.CREATED else inquiry
                 )
             except (VaultUnavailable, VaultRefused) as error:
                 trouble.append(error.reason.value)

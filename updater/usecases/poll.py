@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from updater.usecases.ports import Exchange, FeedStore
-from updater.usecases.take_in import Taken, TakenIn, TakeIn
+from updater.usecases.take_in import TakeIn, Taken, TakenIn
 
 
 @dataclass(frozen=True, slots=True)

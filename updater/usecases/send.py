@@ -79,7 +79,7 @@ class WriteInquiry:
         return await self.vault.reveal(inquiry.tenant, tokens)
 
     def _as_asked(self, question: Question, shown: Revealed) -> Question:
-        """The version that was revealed is the one asked about, whatever was enrolled."""
+        """Take the version that was revealed as the one asked about, whatever was enrolled."""
         first, *others = question.cards
         current = shown.credential_version == first.credential_version
         cards = [AskedCard(shown.token, shown.credential_version), *(others if current else ())]

@@ -180,7 +180,7 @@ class TakeIn:
         return await self._apply(known, told)
 
     async def _duplicate(self, fresh: FeedFile, sealed: bytes, first: FeedFile) -> TakenIn:
-        """The bytes of a known file under another name: noted, and nothing else."""
+        """Note that known bytes came under another name, and do nothing else."""
         copy = replace(
             fresh, state=FeedState.DUPLICATE, tenant=first.tenant, duplicate_of=first.feed_id
         )

@@ -106,7 +106,7 @@ class Reveal:
     purpose: str
     allowed: frozenset[str]
     credential_version: int = 0  # 0: the current one
-    with_security_code: bool = False
+    superseded_too: bool = False  # may see versions that are no longer current
 
 
 @dataclass(slots=True, frozen=True, repr=False)

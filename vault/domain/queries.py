@@ -29,9 +29,10 @@ class AuditQuery(NamedTuple):
     after: tuple[int, str, int] = (0, "", 0)
     from_time: int = 0
     to_time: int = 0
-    action: str = ""
+    actions: tuple[str, ...] = ()
     token: str = ""
     principal: str = ""
+    result: str = ""
 
 
 class Checkpoint(NamedTuple):

@@ -130,7 +130,7 @@ def version_out(card: Card, version: Version, view: View, now: int) -> pb.CardVe
     message = pb.CardVersion(
         credential_version=version.credential_version,
         card=masked(then, view, now),
-        cause=cause_out(version.cause, version.credential_version),
+        cause=CAUSE.number.get(version.cause, 0),  # type: ignore[arg-type]
         create_time=timestamp(version.create_time),
     )
     channel, _, file = version.source.partition("/")
@@ -138,13 +138,6 @@ def version_out(card: Card, version: Version, view: View, now: int) -> pb.CardVe
         message.source.update.channel = channel
         message.source.update.file = file
     return message
-
-
-def cause_out(cause: str, credential_version: int) -> pb.ChangeCause:
-    """Return who made a version; the first one was tokenized."""
-    if credential_version == 1:
-        return pb.CHANGE_CAUSE_TOKENIZED
-    return CAUSE.number.get(cause, 0)  # type: ignore[return-value]
 
 
 def revealed(contents: Contents) -> pb.CardDetails:

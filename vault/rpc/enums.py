@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from cardvault.vault.v1 import (
-    audit_service_pb2,
     card_pb2,
     error_reason_pb2,
     update_pb2,
@@ -42,4 +41,3 @@ OUTCOME: Final = Names(update_pb2.UpdateOutcome, "UPDATE_OUTCOME_")
 DISPOSITION: Final = Names(update_pb2.Disposition, "DISPOSITION_")
 REASON: Final = Names(error_reason_pb2.ErrorReason, "ERROR_REASON_")
 ON_EXISTING: Final = Names(vault_service_pb2.OnExisting, "ON_EXISTING_")
-RESULT: Final = Names(audit_service_pb2.AuditResult, "AUDIT_RESULT_")

@@ -95,8 +95,10 @@ class AuditStore(Protocol):
     async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Store a signed checkpoint; numbers are gapless, a second one is a Conflict."""
 
-    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
-        """Return checkpoints numbered above `after`, in order."""
+    async def checkpoints(
+        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+    ) -> list[Checkpoint]:
+        """Return checkpoints numbered above `after`, in order; times bound them (0: open)."""
 
     async def last_checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""

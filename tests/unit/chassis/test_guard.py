@@ -164,8 +164,7 @@ async def test_streams_take_places_too() -> None:
 
 def test_the_in_flight_gauge_is_read_when_scraped() -> None:
     service = Service()
-    flying = InFlight(5)
-    service.metrics.watch_in_flight(lambda: flying.now)
+    flying = service.guard().in_flight
     assert in_flight(service) == 0
     flying.enter()
     assert in_flight(service) == 1

@@ -116,6 +116,13 @@ def test_values_are_cut(lines: Lines) -> None:
     assert lines.last["port"] is True
 
 
+def test_a_cut_does_not_leave_half_a_number(lines: Lines) -> None:
+    structlog.get_logger().info("started", reason="x" * 490 + SECRET)
+    logging.getLogger("library").warning("x" * 490 + SECRET)  # noqa: G003 - a library might
+    leaked = SECRET[:6] in lines.raw
+    assert not leaked
+
+
 def test_exceptions_have_a_type_and_frames_and_no_text(lines: Lines) -> None:
     try:
         raise ValueError(SECRET) from KeyError(SECRET)
@@ -138,6 +145,7 @@ def test_an_exception_of_a_handler_is_not_logged_with_its_text(lines: Lines) -> 
     with pytest.raises(Exception, match="internal error"):
         coroutine.send(None)
     assert lines.last["event"] == "unexpected error"
+    assert lines.last["logger"] == "chassis.guard"
     assert lines.last["error_type"] == "ValueError"
     assert lines.redacted == []
     assert not lines.leaked

@@ -56,7 +56,9 @@ def test_an_answer_file_is_read_and_written_back_byte_for_byte() -> None:
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"], ids=["lf", "crlf"])
 @pytest.mark.parametrize("final", [True, False], ids=["final-newline", "no-final-newline"])
-def test_line_endings_may_be_either_and_the_last_may_be_absent(*, ending: bytes, final: bool) -> None:
+def test_line_endings_may_be_either_and_the_last_may_be_absent(
+    *, ending: bytes, final: bool
+) -> None:
     data = GOOD.replace(b"\n", ending)
     data = data if final else data.removesuffix(ending)
     assert read_response(data).records == read_response(GOOD).records
@@ -232,7 +234,9 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 @given(st.data())
-def test_a_damaged_file_is_read_or_refused_and_what_is_read_writes_back(data: st.DataObject) -> None:
+def test_a_damaged_file_is_read_or_refused_and_what_is_read_writes_back(
+    data: st.DataObject,
+) -> None:
     good = bytearray(write_response(data.draw(responses())))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(good) - 1))

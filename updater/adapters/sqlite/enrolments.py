@@ -26,7 +26,7 @@ _CANDIDATES: Final = f"""
     AND e.enrolled AND e.covered AND NOT e.opted_out AND e.open_batch = ''
     AND c.fpan AND c.status = 'ACTIVE'
   ORDER BY e.merchant_account, e.token LIMIT ?
-"""  # noqa: S608 - columns are a constant
+"""
 _STANDS: Final = "c.fpan AND c.status = 'ACTIVE' AND e.covered AND NOT e.opted_out"
 _LIVE: Final = "e.enrolled AND c.status <> 'DELETED'"
 _STATES: Final = {
@@ -84,7 +84,7 @@ class SqliteEnrolments:
 
     async def get(self, tenant: str, token: str, merchant_account: str) -> Enrolment | None:
         """Return an enrolment."""
-        sql = f"SELECT {_COLUMNS} WHERE e.tenant = ? AND e.token = ? AND e.merchant_account = ?"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} WHERE e.tenant = ? AND e.token = ? AND e.merchant_account = ?"
         found = await self._select(sql, (tenant, token, merchant_account))
         return found[0] if found else None
 
@@ -117,7 +117,7 @@ class SqliteEnrolments:
         if states:
             where.append("(" + " OR ".join(_STATES[state] for state in sorted(states)) + ")")
         sql = (
-            f"SELECT {_COLUMNS} WHERE {' AND '.join(where)} "  # noqa: S608 - constants only
+            f"SELECT {_COLUMNS} WHERE {' AND '.join(where)} "
             "ORDER BY e.token, e.merchant_account LIMIT ?"
         )
         return await self._select(sql, (*values, limit))
@@ -174,7 +174,10 @@ def _sync_card(db: apsw.Connection, tenant: str, card: Credential, enrol: bool, 
 
 def _enrolment(row: tuple[Any, ...]) -> Enrolment:
     return Enrolment(
-        *row[:4],
+        tenant=row[0],
+        token=row[1],
+        merchant_account=row[2],
+        credential_version=row[3],
         fpan=bool(row[4]),
         status=CardStatus(row[5]),
         brand=Brand(row[6]),

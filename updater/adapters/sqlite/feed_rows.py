@@ -14,7 +14,8 @@ FEED_COLUMNS: Final = (
 
 def feed_file(row: tuple[Any, ...]) -> FeedFile:
     """Return the file of a row of FEED_COLUMNS."""
-    return FeedFile(*row[:5], FeedState(row[5]), *row[6:])
+    feed_id, channel, name, size, sha256, state, received_at, *rest = row
+    return FeedFile(feed_id, channel, name, size, sha256, FeedState(state), received_at, *rest)
 
 
 def feed_row(file: FeedFile) -> tuple[Any, ...]:

@@ -208,9 +208,7 @@ def _note(
         " AND token = ? AND disposition IS NULL",
         (disposition.value, reason, feed_id, answer.ordinal, answer.token),
     )
-    db.execute(
-        "UPDATE questions SET state = 'ANSWERED' WHERE reference = ?", (answer.reference,)
-    )
+    db.execute("UPDATE questions SET state = 'ANSWERED' WHERE reference = ?", (answer.reference,))
 
 
 def _hear(

@@ -196,12 +196,10 @@ class SqliteInquiries:
         """Mark questions of older inquiries unanswered; return how many."""
 
         def work(db: apsw.Connection) -> int:
-            late = db.execute(
-                "SELECT batch_id FROM inquiries WHERE state = 'SENT' AND asked_at < ?",
-                (asked_before,),
-            ).fetchall()
+            sql = "SELECT batch_id FROM inquiries WHERE state = 'SENT' AND asked_at < ?"
+            late = [str(row[0]) for row in db.execute(sql, (asked_before,))]
             total = 0
-            for (batch_id,) in late:
+            for batch_id in late:
                 db.execute(
                     "UPDATE questions SET state = 'UNANSWERED' WHERE batch_id = ?"
                     " AND state = 'OPEN'",
@@ -218,17 +216,17 @@ class SqliteInquiries:
 
     async def _select(self, sql: str, values: Iterable[Any]) -> Sequence[Inquiry]:
         def work(db: apsw.Connection) -> Sequence[Inquiry]:
-            return [
-                Inquiry(*row[:5], InquiryState(row[5]), *row[6:])
-                for row in db.execute(sql, tuple(values))
-            ]
+            return [_inquiry(row) for row in db.execute(sql, tuple(values))]
 
         return await self._database.run(work)
 
 
-def _insert_questions(
-    db: apsw.Connection, inquiry: Inquiry, questions: Sequence[Question]
-) -> None:
+def _inquiry(row: tuple[Any, ...]) -> Inquiry:
+    batch_id, channel, tenant, account, merchant_id, state, *rest = row
+    return Inquiry(batch_id, channel, tenant, account, merchant_id, InquiryState(state), *rest)
+
+
+def _insert_questions(db: apsw.Connection, inquiry: Inquiry, questions: Sequence[Question]) -> None:
     db.executemany(
         "INSERT INTO questions (reference, batch_id, ordinal, state) VALUES (?, ?, ?, ?)",
         (

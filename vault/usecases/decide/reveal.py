@@ -30,6 +30,8 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
         contents = open_current(keys, card)
         number = card.credential_version
     else:
+        if not intent.superseded_too:
+            return Refused(Reason.PERMISSION_DENIED, "credential_version")
         version = _version(ctx, card, number)
         if version is None:
             return Refused(Reason.VERSION_NOT_FOUND, "credential_version")

@@ -72,6 +72,7 @@ class Want:
     requests: set[RequestKey] = field(default_factory=set)
     numbers: set[NumberKey] = field(default_factory=set)
     existing: set[NumberOf] = field(default_factory=set)
+    moves: set[tuple[CardKey, NumberKey]] = field(default_factory=set)  # a card may take it
     holders: set[NumberKey] = field(default_factory=set)  # every card that holds or held it
     applied: set[AppliedKey] = field(default_factory=set)
 

@@ -30,7 +30,7 @@ class ListAuditRecordsRequest(_message.Message):
     def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., action: _Optional[str] = ..., token: _Optional[str] = ..., principal: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class AuditRecord(_message.Message):
-    __slots__ = ("chain", "sequence", "time", "principal", "tenant", "action", "token", "purpose", "result", "reason", "request_id", "origin", "revision", "credential_version", "count", "note", "record", "previous_hash", "hash")
+    __slots__ = ("chain", "sequence", "time", "principal", "tenant", "action", "token", "purpose", "result", "reason", "request_id", "origin", "revision", "count", "note", "record", "hash")
     CHAIN_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -44,11 +44,9 @@ class AuditRecord(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
-    CREDENTIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
-    PREVIOUS_HASH_FIELD_NUMBER: _ClassVar[int]
     HASH_FIELD_NUMBER: _ClassVar[int]
     chain: str
     sequence: int
@@ -63,13 +61,11 @@ class AuditRecord(_message.Message):
     request_id: str
     origin: str
     revision: int
-    credential_version: int
     count: int
     note: str
     record: bytes
-    previous_hash: bytes
     hash: bytes
-    def __init__(self, chain: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., principal: _Optional[str] = ..., tenant: _Optional[str] = ..., action: _Optional[str] = ..., token: _Optional[str] = ..., purpose: _Optional[str] = ..., result: _Optional[str] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., request_id: _Optional[str] = ..., origin: _Optional[str] = ..., revision: _Optional[int] = ..., credential_version: _Optional[int] = ..., count: _Optional[int] = ..., note: _Optional[str] = ..., record: _Optional[bytes] = ..., previous_hash: _Optional[bytes] = ..., hash: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, chain: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., principal: _Optional[str] = ..., tenant: _Optional[str] = ..., action: _Optional[str] = ..., token: _Optional[str] = ..., purpose: _Optional[str] = ..., result: _Optional[str] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., request_id: _Optional[str] = ..., origin: _Optional[str] = ..., revision: _Optional[int] = ..., count: _Optional[int] = ..., note: _Optional[str] = ..., record: _Optional[bytes] = ..., hash: _Optional[bytes] = ...) -> None: ...
 
 class ListAuditRecordsResponse(_message.Message):
     __slots__ = ("records", "next_page_token")

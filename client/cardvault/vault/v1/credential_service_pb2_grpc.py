@@ -54,10 +54,11 @@ class CredentialServiceServicer:
     """
 
     def StreamCredentials(self, request, context):
-        """StreamCredentials streams the tenant's cards that match all filters, without numbers, in order
-        of change. Reads up to a safe horizon: no change that is still under way is skipped. The stream
-        ends at the horizon; the last cursor goes on from there. A card that changes while the stream
-        runs may come twice.
+        """StreamCredentials streams the tenant's cards that match all filters, without numbers, in the
+        order of their tokens. Each message and each credential carries a cursor to go on from. A card
+        that changes behind the cursor while the stream runs is not sent again: start the next stream
+        with changed_since a minute before this one began, and nothing is missed (commits are seen in
+        another order than they were stamped in).
         Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

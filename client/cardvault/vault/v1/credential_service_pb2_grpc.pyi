@@ -36,10 +36,11 @@ class CredentialServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CredentialServiceAsyncStub: ...
     StreamCredentials: _grpc.UnaryStreamMultiCallable[_credential_service_pb2.StreamCredentialsRequest, _credential_service_pb2.StreamCredentialsResponse]
-    """StreamCredentials streams the tenant's cards that match all filters, without numbers, in order
-    of change. Reads up to a safe horizon: no change that is still under way is skipped. The stream
-    ends at the horizon; the last cursor goes on from there. A card that changes while the stream
-    runs may come twice.
+    """StreamCredentials streams the tenant's cards that match all filters, without numbers, in the
+    order of their tokens. Each message and each credential carries a cursor to go on from. A card
+    that changes behind the cursor while the stream runs is not sent again: start the next stream
+    with changed_since a minute before this one began, and nothing is missed (commits are seen in
+    another order than they were stamped in).
     Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
     """
     ApplyUpdates: _grpc.UnaryUnaryMultiCallable[_credential_service_pb2.ApplyUpdatesRequest, _credential_service_pb2.ApplyUpdatesResponse]
@@ -59,10 +60,11 @@ class CredentialServiceAsyncStub(CredentialServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamCredentials: _aio.UnaryStreamMultiCallable[_credential_service_pb2.StreamCredentialsRequest, _credential_service_pb2.StreamCredentialsResponse]  # type: ignore[assignment]
-    """StreamCredentials streams the tenant's cards that match all filters, without numbers, in order
-    of change. Reads up to a safe horizon: no change that is still under way is skipped. The stream
-    ends at the horizon; the last cursor goes on from there. A card that changes while the stream
-    runs may come twice.
+    """StreamCredentials streams the tenant's cards that match all filters, without numbers, in the
+    order of their tokens. Each message and each credential carries a cursor to go on from. A card
+    that changes behind the cursor while the stream runs is not sent again: start the next stream
+    with changed_since a minute before this one began, and nothing is missed (commits are seen in
+    another order than they were stamped in).
     Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
     """
     ApplyUpdates: _aio.UnaryUnaryMultiCallable[_credential_service_pb2.ApplyUpdatesRequest, _credential_service_pb2.ApplyUpdatesResponse]  # type: ignore[assignment]
@@ -85,10 +87,11 @@ class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _credential_service_pb2.StreamCredentialsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_credential_service_pb2.StreamCredentialsResponse], _abc.AsyncIterator[_credential_service_pb2.StreamCredentialsResponse]]:
-        """StreamCredentials streams the tenant's cards that match all filters, without numbers, in order
-        of change. Reads up to a safe horizon: no change that is still under way is skipped. The stream
-        ends at the horizon; the last cursor goes on from there. A card that changes while the stream
-        runs may come twice.
+        """StreamCredentials streams the tenant's cards that match all filters, without numbers, in the
+        order of their tokens. Each message and each credential carries a cursor to go on from. A card
+        that changes behind the cursor while the stream runs is not sent again: start the next stream
+        with changed_since a minute before this one began, and nothing is missed (commits are seen in
+        another order than they were stamped in).
         Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
         """
 

@@ -1,7 +1,6 @@
 import datetime
 
 from cardvault.vault.v1 import card_pb2 as _card_pb2
-from cardvault.vault.v1 import error_reason_pb2 as _error_reason_pb2
 from cardvault.vault.v1 import update_pb2 as _update_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf import descriptor as _descriptor
@@ -36,23 +35,3 @@ class CardEvent(_message.Message):
     outcome: _update_pb2.UpdateOutcome
     time: _timestamp_pb2.Timestamp
     def __init__(self, event_type: _Optional[str] = ..., tenant: _Optional[str] = ..., token: _Optional[str] = ..., revision: _Optional[int] = ..., card: _Optional[_Union[_card_pb2.Card, _Mapping]] = ..., old_fingerprint: _Optional[str] = ..., old_status: _Optional[_Union[_card_pb2.CardStatus, str]] = ..., cause: _Optional[_Union[_card_pb2.ChangeCause, str]] = ..., source: _Optional[_Union[_card_pb2.ChangeSource, _Mapping]] = ..., outcome: _Optional[_Union[_update_pb2.UpdateOutcome, str]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
-
-class SecurityEvent(_message.Message):
-    __slots__ = ("event_type", "tenant", "principal", "method", "token", "reason", "count", "time")
-    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
-    TENANT_FIELD_NUMBER: _ClassVar[int]
-    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
-    METHOD_FIELD_NUMBER: _ClassVar[int]
-    TOKEN_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    COUNT_FIELD_NUMBER: _ClassVar[int]
-    TIME_FIELD_NUMBER: _ClassVar[int]
-    event_type: str
-    tenant: str
-    principal: str
-    method: str
-    token: str
-    reason: _error_reason_pb2.ErrorReason
-    count: int
-    time: _timestamp_pb2.Timestamp
-    def __init__(self, event_type: _Optional[str] = ..., tenant: _Optional[str] = ..., principal: _Optional[str] = ..., method: _Optional[str] = ..., token: _Optional[str] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., count: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,105 @@
+"""A directory that both sides see (`Exchange`): outbox, inbox, done, quarantine, and staging.
+
+Under it is ciphertext only. A name appears in the outbox whole or not at all; files whose names
+begin with a dot or end in `.part` or `.tmp` are on their way and nobody's.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from chassis.files import write_private
+from updater.domain.feed import Sighting
+from updater.usecases.ports import Shelf
+
+_ON_THEIR_WAY: Final = (".part", ".tmp")
+
+
+class ExchangeDirectory:
+    """The exchange under one root. Methods are repeatable, and durable on return."""
+
+    def __init__(self, root: Path) -> None:
+        self._outbox: Final = root / "outbox"
+        self._inbox: Final = root / "inbox"
+        self._staging: Final = root / "staging"  # same file system: a rename gives the name
+        self._shelves: Final = {shelf: root / shelf.value for shelf in Shelf}
+        for folder in (self._outbox, self._inbox, self._staging, *self._shelves.values()):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def stage(self, name: str, sealed: bytes) -> None:
+        """Write a file where nobody looks, durably; writing it again replaces it."""
+        await asyncio.to_thread(write_private, self._staging / _plain(name), sealed)
+
+    async def send(self, name: str) -> None:
+        """Give the staged file its name in the outbox; nothing if it was staged no more."""
+        await asyncio.to_thread(self._send, _plain(name))
+
+    async def arrivals(self) -> Sequence[Sighting]:
+        """List the inbox, temporary names left out."""
+        return await asyncio.to_thread(self._arrivals)
+
+    async def read(self, name: str, *, limit: int) -> bytes | None:
+        """Return at most `limit` bytes of a file of the inbox, or None if it is gone."""
+        return await asyncio.to_thread(self._read, _plain(name), limit)
+
+    async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
+        """Take a file out of the inbox; `instead` replaces its bytes."""
+        await asyncio.to_thread(self._shelve, _plain(name), shelf, instead)
+
+    def _send(self, name: str) -> None:
+        # Not staged any more means sent before: the staged file was durable when it was noted as
+        # written, and only this rename takes it away. It may have been collected since.
+        with contextlib.suppress(FileNotFoundError):
+            (self._staging / name).rename(self._outbox / name)
+        _sync(self._outbox)
+        _sync(self._staging)
+
+    def _arrivals(self) -> Sequence[Sighting]:
+        seen = []
+        with os.scandir(self._inbox) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.endswith(_ON_THEIR_WAY):
+                    continue
+                # A link or a folder is nothing a channel delivers; a link could lead anywhere.
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.is_file(follow_symlinks=False):
+                        found = entry.stat(follow_symlinks=False)
+                        seen.append(Sighting(entry.name, found.st_size, found.st_mtime_ns))
+        return seen
+
+    def _read(self, name: str, limit: int) -> bytes | None:
+        try:
+            descriptor = os.open(self._inbox / name, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(limit)
+
+    def _shelve(self, name: str, shelf: Shelf, instead: bytes | None) -> None:
+        source, target = self._inbox / name, self._shelves[shelf] / name
+        if instead is not None and source.exists():
+            write_private(target, instead)
+            source.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                source.rename(target)
+        _sync(target.parent)
+        _sync(self._inbox)
+
+
+def _plain(name: str) -> str:
+    """Refuse a name that is a path: names come from listings and from our own records."""
+    if not name or name in {".", ".."} or "/" in name or "\0" in name:
+        raise ValueError("a file's name is expected, not a path")
+    return name
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,135 @@
+"""The vault over gRPC (`Vault`): mTLS, a deadline on every call, retries in the channel only."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import grpc
+from cardvault.vault.v1 import (
+    credential_service_pb2,
+    credential_service_pb2_grpc,
+    reveal_service_pb2,
+    reveal_service_pb2_grpc,
+)
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from chassis.channel import tenant_metadata
+from updater.adapters import vault_messages as convert
+from updater.domain.errors import VaultRefused, VaultUnavailable
+from updater.usecases.ports import (
+    CardUpdate,
+    CredentialPage,
+    NotRevealed,
+    Revealed,
+    UpdateResult,
+)
+
+PURPOSE: Final = "updater_inquiry"
+_LATER: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+    }
+)
+_ITEM_LATER: Final = frozenset({code.value[0] for code in _LATER})
+
+
+class VaultClient:
+    """Speaks to the vault as the updater's identity, for one tenant at a time."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        *,
+        call_deadline: timedelta = timedelta(seconds=20),
+        stream_deadline: timedelta = timedelta(minutes=10),
+    ) -> None:
+        self._credentials: Final = credential_service_pb2_grpc.CredentialServiceStub(channel)
+        self._reveal: Final = reveal_service_pb2_grpc.RevealServiceStub(channel)
+        self._call_s: Final = call_deadline.total_seconds()
+        self._stream_s: Final = stream_deadline.total_seconds()
+
+    async def credentials(self, tenant: str, cursor: str) -> AsyncIterator[CredentialPage]:
+        """Yield what changed after `cursor` (empty: everything), in order of change."""
+        request = credential_service_pb2.StreamCredentialsRequest(
+            statuses=convert.ALL_STATUSES, cursor=cursor
+        )
+        call = self._credentials.StreamCredentials(
+            request, timeout=self._stream_s, metadata=tenant_metadata(tenant)
+        )
+        try:
+            async for part in call:
+                cards = [convert.credential(each) for each in part.credentials]
+                yield CredentialPage(cards, part.cursor)
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from None
+        finally:
+            call.cancel()
+
+    async def reveal(self, tenant: str, tokens: Sequence[str]) -> Sequence[Revealed | NotRevealed]:
+        """Reveal up to 1,000 cards for an inquiry, in the order given, each on its own."""
+        results: list[Revealed | NotRevealed] = []
+        while len(results) < len(tokens):
+            rest = tokens[len(results) :]
+            request = reveal_service_pb2.BatchDetokenizeRequest(tokens=rest, purpose=PURPOSE)
+            reply = await self._call(self._reveal.BatchDetokenize, request, tenant)
+            if not reply.results or len(reply.results) > len(rest):
+                raise VaultRefused("the vault's answer does not fit the question")
+            for token, result in zip(rest, reply.results, strict=False):
+                results.append(_revealed(token, result))
+        return results
+
+    async def apply(self, tenant: str, updates: Sequence[CardUpdate]) -> Sequence[UpdateResult]:
+        """Hand over up to 1,000 answers, in order. Deduplicated by (update_id, token)."""
+        request = credential_service_pb2.ApplyUpdatesRequest(
+            updates=[convert.credential_update(update) for update in updates]
+        )
+        reply = await self._call(self._credentials.ApplyUpdates, request, tenant)
+        if [result.update_id for result in reply.results] != [each.update_id for each in updates]:
+            raise VaultRefused("the vault's answer does not fit the question")
+        return [
+            UpdateResult(
+                update.update_id,
+                update.token,
+                convert.disposition(result.disposition),
+                reason_of(result.error) if result.HasField("error") else "",
+            )
+            for update, result in zip(updates, reply.results, strict=True)
+        ]
+
+    async def _call(self, method: Any, request: Any, tenant: str) -> Any:
+        try:
+            return await method(request, timeout=self._call_s, metadata=tenant_metadata(tenant))
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error) from None
+
+
+def reason_of(status: status_pb2.Status) -> str:
+    """Return the ErrorReason's name in a status, without its prefix; else the code's name."""
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info):
+            return str(info.reason).removeprefix("ERROR_REASON_")
+    return str(code_pb2.Code.Name(status.code))
+
+
+def _revealed(
+    token: str, result: reveal_service_pb2.BatchDetokenizeResult
+) -> Revealed | NotRevealed:
+    if result.WhichOneof("result") != "error":
+        return convert.revealed(token, result.response)
+    if result.error.code in _ITEM_LATER:  # nothing is wrong with the card: ask again later
+        raise VaultUnavailable("the vault can't reveal at the moment")
+    return NotRevealed(token, reason_of(result.error))
+
+
+def _failure(error: grpc.aio.AioRpcError) -> VaultUnavailable | VaultRefused:
+    """Say whether it makes sense to come again; the status's text is not kept."""
+    if error.code() in _LATER:
+        return VaultUnavailable("the vault does not answer")
+    return VaultRefused("the vault refuses the call")

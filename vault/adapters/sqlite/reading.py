@@ -1,0 +1,180 @@
+"""What a flush reads: every statement searches by a full key, whatever the table's size.
+
+`CROSS JOIN` fixes the order: SQLite, left alone, has taken a tenant's index where a token's was
+meant, and read the whole tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import apsw
+
+from vault.adapters.sqlite.rows import CARD_COLUMNS, CARD_WIDTH, VERSION_COLUMNS, card_of
+from vault.adapters.sqlite.sql import Row, Rows, columns, filled
+from vault.domain.audit import GENESIS, ChainHead
+from vault.domain.card import Card, CardKey, ExistingKey, Version
+from vault.usecases.ledger.links import SIBLINGS, linked_pointers, sibling_groups
+from vault.usecases.ledger.state import (
+    AppliedKey,
+    Control,
+    NumberKey,
+    RequestKey,
+    RequestRecord,
+    State,
+    Want,
+)
+from vault.usecases.ports import StoreBroken
+
+
+def _cards(text: str, width: int, **parts: str) -> Rows:
+    return Rows(filled(text, CARD=CARD_COLUMNS, VERSION=VERSION_COLUMNS, **parts), width)
+
+
+HEAD: Final = (
+    "SELECT k.seal_epoch, k.key_epoch, h.sequence, h.hash, h.ended"
+    " FROM control AS k LEFT JOIN chains AS h ON h.chain = ? WHERE k.id = 1"
+)
+CARDS: Final = _cards(
+    "SELECT $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN cards AS c ON c.tenant = k.column1 AND c.token = k.column2",
+    2,
+)
+REQUESTS: Final = _cards(
+    "SELECT $REQUEST, $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN requests AS r ON r.tenant = k.column1 AND r.principal = k.column2"
+    " AND r.request_id = k.column3"
+    " LEFT JOIN cards AS c ON c.tenant = r.tenant AND c.token = r.token",
+    3,
+    REQUEST=columns(RequestRecord._fields, "r"),
+)
+NUMBERS: Final = Rows(
+    "SELECT f.tenant, f.mac, f.fingerprint FROM ($ROWS) AS k"
+    " CROSS JOIN fingerprints AS f ON f.tenant = k.column1 AND f.mac = k.column2",
+    2,
+)
+POINTERS: Final = _cards(
+    "SELECT $EXISTING, e.token, $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN existing_cards AS e ON e.tenant = k.column1 AND e.fingerprint = k.column2"
+    " AND e.customer = k.column3 AND e.kind = k.column4 AND e.token_format = k.column5"
+    " LEFT JOIN cards AS c ON c.tenant = e.tenant AND c.token = e.token",
+    5,
+    EXISTING=columns(ExistingKey._fields, "e"),
+)
+SIBLING_CARDS: Final = _cards(
+    "SELECT $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN cards AS c ON c.tenant = k.column1 AND c.token IN ("
+    "SELECT s.token FROM cards AS s INDEXED BY cards_by_fingerprint"
+    " WHERE s.tenant = k.column1 AND s.fingerprint = k.column2 AND s.fingerprint <> ''"
+    " AND s.customer = k.column3 AND s.kind = k.column4 AND s.token_format = k.column5"
+    " AND s.status IN ('ACTIVE', 'NEEDS_CARDHOLDER') AND s.expire_time = 0"
+    " ORDER BY s.create_time, s.token LIMIT ?)",
+    5,
+)
+VERSIONS: Final = _cards(
+    "SELECT $VERSION FROM ($ROWS) AS k"
+    " CROSS JOIN card_versions AS v ON v.tenant = k.column1 AND v.token = k.column2"
+    " ORDER BY v.tenant, v.token, v.credential_version",
+    2,
+)
+HOLDERS: Final = _cards(
+    "SELECT k.column2, $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN cards AS c INDEXED BY cards_by_fingerprint"
+    " ON c.tenant = k.column1 AND c.fingerprint = k.column2 AND c.fingerprint <> ''",
+    2,
+)
+FORMER_HOLDERS: Final = _cards(
+    "SELECT k.column2, $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN card_versions AS v INDEXED BY card_versions_by_fingerprint"
+    " ON v.tenant = k.column1 AND v.fingerprint = k.column2"
+    " CROSS JOIN cards AS c ON c.tenant = v.tenant AND c.token = v.token",
+    2,
+)
+APPLIED: Final = Rows(
+    "SELECT a.tenant, a.update_id, a.token, a.disposition FROM ($ROWS) AS k"
+    " CROSS JOIN applied_updates AS a ON a.tenant = k.column1 AND a.update_id = k.column2"
+    " AND a.token = k.column3",
+    3,
+)
+
+
+def read_state(db: apsw.Connection, chain: str, want: Want) -> State:
+    """Read, in the caller's snapshot, what a flush named and what hangs on it."""
+    state = _head(db, chain)
+    if want.cards:
+        _keep(state, CARDS.fetch(db, list(want.cards)))
+    if want.requests:
+        _requests(db, state, list(want.requests))
+    if want.numbers:
+        for row in NUMBERS.fetch(db, list(want.numbers)):
+            state.numbers[NumberKey(row[0], row[1])] = row[2]
+    _pointers(db, state, want)
+    if want.versions:
+        for row in VERSIONS.fetch(db, list(want.versions)):
+            version = Version._make(row)
+            state.versions.setdefault(CardKey(version.tenant, version.token), []).append(version)
+    if want.holders:
+        _holders(db, state, want.holders)
+    if want.applied:
+        for row in APPLIED.fetch(db, list(want.applied)):
+            state.applied[AppliedKey(row[0], row[1], row[2])] = row[3]
+    return state
+
+
+def read_cards(db: apsw.Connection, keys: Iterable[CardKey]) -> Mapping[CardKey, Card]:
+    """Read cards by their keys."""
+    return {card.key: card for card in map(card_of, CARDS.fetch(db, list(set(keys))))}
+
+
+def _head(db: apsw.Connection, chain: str) -> State:
+    seal, key, sequence, digest, ended = db.execute(HEAD, (chain,)).get
+    if ended:
+        raise StoreBroken("a successor has ended this process's audit chain")
+    head = ChainHead(chain, 0, GENESIS)
+    return State(
+        head if sequence is None else ChainHead(chain, sequence, digest), Control(seal, key)
+    )
+
+
+def _keep(state: State, rows: Iterable[Row]) -> None:
+    for row in rows:
+        card = card_of(row)
+        state.cards[card.key] = card
+
+
+def _requests(db: apsw.Connection, state: State, keys: list[RequestKey]) -> None:
+    for row in REQUESTS.fetch(db, keys):
+        record = RequestRecord._make(row[:-CARD_WIDTH])
+        state.requests[RequestKey(*record[:3])] = record
+        if row[-1] is not None:
+            _keep(state, (row[-CARD_WIDTH:],))
+
+
+def _pointers(db: apsw.Connection, state: State, want: Want) -> None:
+    keys = linked_pointers(want, state)
+    if keys:
+        for row in POINTERS.fetch(db, list(keys)):
+            state.existing[ExistingKey._make(row[:5])] = row[5]
+            if row[-1] is not None:
+                _keep(state, (row[6:],))
+    groups = sibling_groups(want, state)
+    if groups:
+        _keep(state, SIBLING_CARDS.fetch(db, list(groups), SIBLINGS + len(want.siblings)))
+
+
+def _holders(db: apsw.Connection, state: State, wanted: Iterable[NumberKey]) -> None:
+    numbers: dict[tuple[str, str], list[NumberKey]] = {}
+    for number in wanted:
+        fingerprint = state.numbers.get(number)
+        if fingerprint is not None:
+            numbers.setdefault((number.tenant, fingerprint), []).append(number)
+    found: dict[tuple[str, str], set[CardKey]] = {}
+    keys: list[Any] = list(numbers)
+    for row in HOLDERS.fetch(db, keys) + FORMER_HOLDERS.fetch(db, keys):
+        card = card_of(row[1:])
+        state.cards[card.key] = card
+        found.setdefault((card.tenant, row[0]), set()).add(card.key)
+    for key, cards in found.items():
+        for number in numbers[key]:
+            state.held[number] = sorted(cards)

@@ -1,0 +1,23 @@
+"""How rows become the domain's tuples. Columns are named once, by the tuples themselves."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from vault.adapters.sqlite.sql import columns
+from vault.domain.card import Card, Version
+
+CARD_COLUMNS: Final = columns(Card._fields, "c")
+VERSION_COLUMNS: Final = columns(Version._fields, "v")
+CARD_WIDTH: Final = len(Card._fields)
+_FLAG: Final = Card._fields.index("expiry_unconfirmed")
+
+
+def card_of(row: tuple[Any, ...]) -> Card:
+    """Return a card from its columns; SQLite has no booleans."""
+    return Card(*row[:_FLAG], row[_FLAG] == 1, *row[_FLAG + 1 :])
+
+
+def version_of(row: tuple[Any, ...]) -> Version:
+    """Return a superseded version from its columns."""
+    return Version._make(row)

@@ -1,0 +1,167 @@
+"""What a flush writes: one statement a table, and every precondition checked on the way.
+
+A row that must not be there fails its INSERT; a row that must say something is matched by it in an
+UPDATE or DELETE, and counted. Either way the transaction ends as a Conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import apsw
+
+from vault.adapters.sqlite.sql import Row, Rows, filled, inserting
+from vault.domain.audit import AuditRow
+from vault.domain.card import Card, ExistingKey, Version
+from vault.domain.events import OutboxRow
+from vault.usecases.ledger.delta import Delta
+from vault.usecases.ledger.state import RequestRecord
+from vault.usecases.ports import Conflict
+
+_CHANGED: Final = Card._fields[2:]  # all but the key
+_BASE: Final = f"column{len(Card._fields) + 1}"
+
+# The two words of `control` are compared here, in the statement that every flush runs first.
+MOVE_HEAD: Final = (
+    "UPDATE chains SET sequence = ?, hash = ? WHERE chain = ? AND sequence = ? AND hash = ?"
+    " AND ended = 0 AND EXISTS"
+    " (SELECT 1 FROM control WHERE id = 1 AND seal_epoch = ? AND key_epoch = ?)"
+)
+FIRST_HEAD: Final = (
+    "INSERT INTO chains (sequence, hash, chain, ended) SELECT ?, ?, ?, 0"
+    " FROM control WHERE id = 1 AND seal_epoch = ? AND key_epoch = ?"
+)
+END_CHAINS: Final = Rows(
+    "UPDATE chains SET ended = 1 FROM ($ROWS) AS k WHERE chains.chain = k.column1"
+    " AND chains.sequence = k.column2 AND chains.hash = k.column3 AND chains.ended = 0",
+    3,
+)
+ADD_AUDIT: Final = inserting("audit", AuditRow._fields)
+ADD_CARDS: Final = inserting("cards", Card._fields)
+CHANGE_CARDS: Final = Rows(
+    filled(
+        "UPDATE cards SET $SET FROM ($ROWS) AS k WHERE cards.tenant = k.column1"
+        " AND cards.token = k.column2 AND cards.revision = k.$BASE",
+        SET=", ".join(f"{name} = k.column{at}" for at, name in enumerate(_CHANGED, 3)),
+        BASE=_BASE,
+    ),
+    len(Card._fields) + 1,
+)
+# A number that was known when the flush read it must not have been forgotten since.
+KNOWN_NUMBERS: Final = Rows(
+    "SELECT count(*) FROM ($ROWS) AS k WHERE EXISTS (SELECT 1 FROM cards AS c"
+    " WHERE c.tenant = k.column1 AND c.fingerprint = k.column2 AND c.fingerprint <> '')"
+    " OR EXISTS (SELECT 1 FROM card_versions AS v"
+    " WHERE v.tenant = k.column1 AND v.fingerprint = k.column2)",
+    2,
+)
+ADD_NUMBERS: Final = inserting("fingerprints", ("tenant", "mac", "fingerprint"))
+DROP_NUMBERS: Final = Rows(
+    "DELETE FROM fingerprints WHERE (tenant, mac) IN ($ROWS)"
+    " AND NOT EXISTS (SELECT 1 FROM cards AS c WHERE c.tenant = fingerprints.tenant"
+    " AND c.fingerprint = fingerprints.fingerprint AND c.fingerprint <> '')"
+    " AND NOT EXISTS (SELECT 1 FROM card_versions AS v WHERE v.tenant = fingerprints.tenant"
+    " AND v.fingerprint = fingerprints.fingerprint)",
+    2,
+)
+ADD_VERSIONS: Final = inserting("card_versions", Version._fields)
+DROP_VERSIONS: Final = Rows(
+    "DELETE FROM card_versions WHERE (tenant, token, credential_version) IN ($ROWS)", 3
+)
+ADD_POINTERS: Final = inserting("existing_cards", (*ExistingKey._fields, "token"))
+_POINTER: Final = (
+    "existing_cards.tenant = k.column1 AND existing_cards.fingerprint = k.column2"
+    " AND existing_cards.customer = k.column3 AND existing_cards.kind = k.column4"
+    " AND existing_cards.token_format = k.column5 AND existing_cards.token = k.column6"
+)
+MOVE_POINTERS: Final = Rows(
+    filled(
+        "UPDATE existing_cards SET token = k.column7 FROM ($ROWS) AS k WHERE $POINTER",
+        POINTER=_POINTER,
+    ),
+    7,
+)
+DROP_POINTERS: Final = Rows(
+    "DELETE FROM existing_cards WHERE"
+    " (tenant, fingerprint, customer, kind, token_format, token) IN ($ROWS)",
+    6,
+)
+ADD_REQUESTS: Final = inserting("requests", RequestRecord._fields)
+ADD_APPLIED: Final = inserting(
+    "applied_updates", ("tenant", "update_id", "token", "disposition", "time")
+)
+ADD_OUTBOX: Final = inserting("outbox", OutboxRow._fields)
+
+
+def write_delta(db: apsw.Connection, delta: Delta) -> None:
+    """Write a flush in the caller's transaction. Raises Conflict; the caller then rolls back."""
+    _move_head(db, delta)
+    _known_numbers(db, delta)
+    _cards(db, delta)
+    for statement, rows in (
+        (ADD_AUDIT, delta.audit),
+        (ADD_VERSIONS, delta.versions),
+        (ADD_NUMBERS, [(*key, fingerprint) for key, fingerprint in delta.numbers.items()]),
+        (ADD_REQUESTS, delta.requests),
+        (ADD_APPLIED, [(*key, disposition, time) for key, disposition, time in delta.applied]),
+        (ADD_OUTBOX, delta.outbox),
+    ):
+        if rows:
+            statement.change(db, rows)
+    if delta.pointers:
+        _pointers(db, delta)
+    if delta.dropped_versions:
+        _changing(db, DROP_VERSIONS, list(set(delta.dropped_versions)))
+    if delta.dropped_numbers:  # last: a number stays while anything above still holds it
+        DROP_NUMBERS.change(db, list({tuple(key) for key, _fingerprint in delta.dropped_numbers}))
+
+
+def _changing(db: apsw.Connection, statement: Rows, rows: Sequence[Row]) -> None:
+    """Run a statement that must find every one of its rows."""
+    if rows and statement.change(db, rows) != len(rows):
+        raise Conflict("a row is not what it was when the flush read it")
+
+
+def _move_head(db: apsw.Connection, delta: Delta) -> None:
+    base, head, control = delta.base_head, delta.head, delta.control
+    if base.sequence:
+        expected: tuple[Any, ...] = (base.chain, base.sequence, base.hash)
+        db.execute(MOVE_HEAD, (head.sequence, head.hash, *expected, *control))
+    else:
+        db.execute(FIRST_HEAD, (head.sequence, head.hash, head.chain, *control))
+    if db.changes() != 1:
+        raise Conflict("the chain's head or the control row has moved")
+    _changing(db, END_CHAINS, delta.ended_chains)
+
+
+def _known_numbers(db: apsw.Connection, delta: Delta) -> None:
+    added = {(key.tenant, fingerprint) for key, fingerprint in delta.numbers.items()}
+    used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
+    reused = [key for key in used - added if key[1]]
+    if reused and sum(row[0] for row in KNOWN_NUMBERS.fetch(db, reused)) != len(reused):
+        raise Conflict("a number has been forgotten since the flush read it")
+
+
+def _cards(db: apsw.Connection, delta: Delta) -> None:
+    changes = delta.cards.values()
+    added = [card for base, card in changes if not base]
+    if added:
+        ADD_CARDS.change(db, added)
+    if len(added) < len(changes):
+        _changing(db, CHANGE_CARDS, [(*card, base) for base, card in changes if base])
+
+
+def _pointers(db: apsw.Connection, delta: Delta) -> None:
+    added, moved, dropped = [], [], []
+    for key, (old, new) in delta.pointers.items():
+        if old is not None and new is not None:
+            moved.append((*key, old, new))
+        elif new is not None:
+            added.append((*key, new))
+        elif old is not None:
+            dropped.append((*key, old))
+    if added:
+        ADD_POINTERS.change(db, added)
+    _changing(db, MOVE_POINTERS, moved)
+    _changing(db, DROP_POINTERS, dropped)

@@ -1,0 +1,145 @@
+"""Reading masked cards: one, many, lists, versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cardvault.vault.v1 import card_pb2
+from cardvault.vault.v1 import vault_service_pb2 as pb
+
+from chassis.call import Call
+from vault.domain.card import Card, CardKey
+from vault.domain.queries import CardQuery
+from vault.domain.reasons import Reason, VaultError
+from vault.rpc.calls import Desk, Room
+from vault.rpc.cards_out import View, masked, version_out
+from vault.rpc.enums import BRAND, CAUSE, STATUS
+from vault.rpc.errors import refusal
+from vault.rpc.requests_in import names_in
+from vault.rpc.times import timestamp
+from vault.usecases.paging import page_token, place_of
+from vault.usecases.ports import CardReader, Keyring
+
+DEFAULT_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CardHandlers:
+    """Masked reads: they change nothing, and are not audited."""
+
+    desk: Desk
+    reader: CardReader
+    keyring: Keyring
+
+    async def get(self, request: pb.GetCardRequest, call: Call) -> pb.GetCardResponse:
+        """Return one card, deleted ones included."""
+        card = await self._card(call, request.token)
+        return pb.GetCardResponse(card=masked(card, View(call.identity), self._now()))
+
+    async def batch_get(
+        self, request: pb.BatchGetCardsRequest, call: Call
+    ) -> pb.BatchGetCardsResponse:
+        """Return up to 1,000 cards in order; stops at 3 MiB and says so."""
+        keys = [CardKey(call.tenant, token) for token in request.tokens]
+        cards = await self.desk.ledger.read(keys)
+        view, now, room = View(call.identity), self._now(), Room()
+        response = pb.BatchGetCardsResponse()
+        missing = refusal(Reason.CARD_NOT_FOUND).to_proto()
+        for key in keys:
+            card = cards.get(key)
+            result = pb.BatchGetCardsResult()
+            if card is None:
+                result.error.CopyFrom(missing)
+            else:
+                result.response.card.CopyFrom(masked(card, view, now))
+            if not room.takes(result):
+                response.truncated = True
+                break
+            response.results.append(result)
+        return response
+
+    async def list(self, request: pb.ListCardsRequest, call: Call) -> pb.ListCardsResponse:
+        """Return a page of cards in the order of their tokens."""
+        if request.fingerprint:
+            await self.desk.require(call, "fingerprint")
+        query = CardQuery(
+            tenant=call.tenant,
+            limit=request.page_size or DEFAULT_PAGE,
+            customer=request.customer,
+            fingerprint=request.fingerprint,
+            statuses=names_in(request.statuses, STATUS.name),
+            brands=names_in(request.brands, BRAND.name),
+            expires_before=expiry_number(request.expires_before),
+            now=self._now(),
+        )
+        bound = ("cards", *[str(part) for part in query[3:8]])
+        key = (await self.keyring.warm(call.tenant)).cursor
+        after = place_of(key, call.tenant, bound, request.page_token)
+        # One more than asked for tells whether there is a next page.
+        found = await self.reader.list_cards(
+            query._replace(after_token=after, limit=query.limit + 1)
+        )
+        view, now, room = View(call.identity), self._now(), Room()
+        response = pb.ListCardsResponse()
+        for card in found[: query.limit]:
+            message = masked(card, view, now)
+            if not room.takes(message):
+                break
+            response.cards.append(message)
+        if len(response.cards) < len(found):
+            last = response.cards[-1].token
+            response.next_page_token = page_token(key, call.tenant, bound, last)
+        return response
+
+    async def versions(
+        self, request: pb.ListCardVersionsRequest, call: Call
+    ) -> pb.ListCardVersionsResponse:
+        """Return a card's versions, newest first."""
+        card = await self._card(call, request.token)
+        limit = request.page_size or DEFAULT_PAGE
+        bound = ("versions", card.token)
+        key = (await self.keyring.warm(call.tenant)).cursor
+        place = place_of(key, call.tenant, bound, request.page_token)
+        below = int(place) if place else card.credential_version + 1
+        # Oldest first in the store; a card has few versions, so the page is cut from all of them.
+        older = await self.reader.versions(card.key, 0, 1_000)
+        view, now = View(call.identity), self._now()
+        rows = [version_out(card, old, view, now) for old in older]
+        if card.sealed is not None:
+            rows.append(self._current(card, view, now))
+        rows = [row for row in reversed(rows) if row.credential_version < below]
+        response = pb.ListCardVersionsResponse(versions=rows[:limit])
+        if len(rows) > limit:
+            response.next_page_token = page_token(
+                key, call.tenant, bound, str(rows[limit - 1].credential_version)
+            )
+        return response
+
+    @staticmethod
+    def _current(card: Card, view: View, now: int) -> card_pb2.CardVersion:
+        message = card_pb2.CardVersion(
+            credential_version=card.credential_version,
+            card=masked(card, view, now),
+            cause=CAUSE.number.get(card.version_cause, 0),  # type: ignore[arg-type]
+            create_time=timestamp(card.version_time),
+        )
+        channel, _, file = card.version_source.partition("/")
+        if channel:
+            message.source.update.channel = channel
+            message.source.update.file = file
+        return message
+
+    async def _card(self, call: Call, token: str) -> Card:
+        key = CardKey(call.tenant, token)
+        card = (await self.desk.ledger.read([key])).get(key)
+        if card is None:
+            raise VaultError(Reason.CARD_NOT_FOUND, "token")
+        return card
+
+    def _now(self) -> int:
+        return self.desk.clock.now_us()
+
+
+def expiry_number(expiry: card_pb2.Expiry) -> int:
+    """Return yyyymm, 0 for an unset filter."""
+    return expiry.year * 100 + expiry.month

@@ -1,0 +1,185 @@
+"""For the updater: cards without numbers, and what it learned about them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import cast
+
+from cardvault.vault.v1 import credential_service_pb2 as pb
+from google.rpc.status_pb2 import Status as RpcStatus
+
+from cards.expiry import Expiry
+from cards.outcomes import Outcome as UpdateOutcome
+from cards.pan import Pan, PanInvalid
+from chassis.call import Call
+from chassis.status import StatusError
+from chassis.validation import Validation
+from vault.domain.card import Card, Times, details_of, stored_credentials_of
+from vault.domain.intents import ApplyUpdate, Entry
+from vault.domain.outcome import Outcome
+from vault.domain.queries import CardQuery
+from vault.domain.reasons import Reason, VaultError
+from vault.domain.results import UpdateResult
+from vault.rpc.calls import Desk, error_of
+from vault.rpc.cards import expiry_number
+from vault.rpc.cards_out import View, agreement_out, holds_out, masked
+from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
+from vault.rpc.errors import value_of
+from vault.rpc.requests_in import names_in, time_in
+from vault.rpc.times import timestamp
+from vault.usecases.paging import page_token, place_of
+from vault.usecases.ports import CardReader, Keyring
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialHandlers:
+    """The updater says what an answer says; the vault decides what it does."""
+
+    desk: Desk
+    reader: CardReader
+    keyring: Keyring
+    validation: Validation
+
+    async def stream(
+        self, request: pb.StreamCredentialsRequest, call: Call
+    ) -> AsyncIterator[pb.StreamCredentialsResponse]:
+        """Stream the tenant's cards in the order of their tokens, from the cursor on."""
+        query = CardQuery(
+            tenant=call.tenant,
+            limit=_PAGE,
+            statuses=names_in(request.statuses, STATUS.name),
+            brands=names_in(request.brands, BRAND.name),
+            expires_before=expiry_number(request.expires_before),
+            changed_since=time_in(request.changed_since, "changed_since"),
+            now=self.desk.clock.now_us(),
+        )
+        bound = ("credentials", *[str(part) for part in query[4:9]])
+        key = (await self.keyring.warm(call.tenant)).cursor
+        after = place_of(key, call.tenant, bound, request.cursor)
+        fingerprints = View(call.identity).fingerprint
+        while True:
+            cards = await self.reader.list_cards(query._replace(after_token=after))
+            if not cards:
+                return
+            after = cards[-1].token
+            yield pb.StreamCredentialsResponse(
+                credentials=[
+                    credential_out(
+                        card, page_token(key, call.tenant, bound, card.token), fingerprints
+                    )
+                    for card in cards
+                    if card.sealed is not None
+                ],
+                cursor=page_token(key, call.tenant, bound, after),
+            )
+            if len(cards) < _PAGE:
+                return
+
+    async def apply(self, request: pb.ApplyUpdatesRequest, call: Call) -> pb.ApplyUpdatesResponse:
+        """Apply up to 1,000 answers, each alone, in order."""
+        caller = self.desk.caller(call)
+        refused: dict[int, RpcStatus] = {}
+        entries: list[Entry] = []
+        for index, update in enumerate(request.updates):
+            try:
+                self.validation.check(update)
+                entries.append(Entry(caller, update_in(update)))
+            except (VaultError, StatusError) as error:
+                refused[index] = error_of(error)
+        outcomes = iter(await self.desk.many(call, entries))
+        view, now = View(call.identity), self.desk.clock.now_us()
+        results = []
+        for index, update in enumerate(request.updates):
+            result = pb.UpdateResult(update_id=update.update_id)
+            if index in refused:
+                result.disposition = DISPOSITION.number["REJECTED"]  # type: ignore[assignment]
+                result.error.CopyFrom(refused[index])
+            else:
+                _result(result, update, next(outcomes), view, now)
+            results.append(result)
+        return pb.ApplyUpdatesResponse(results=results)
+
+
+def _result(
+    result: pb.UpdateResult,
+    update: pb.CredentialUpdate,
+    outcome: Outcome,
+    view: View,
+    now: int,
+) -> None:
+    """Fill in what became of one answer. Raises StatusError: the whole call is then repeated."""
+    done = cast("UpdateResult", value_of(outcome))
+    result.disposition = DISPOSITION.number[done.disposition]  # type: ignore[assignment]
+    if done.card is not None:
+        result.cards.add(
+            card=masked(done.card, view, now),
+            disposition=DISPOSITION.number[done.disposition],  # type: ignore[arg-type]
+            previous_credential_version=update.version.credential_version,
+        )
+    if done.disposition == "REJECTED":
+        result.error.CopyFrom(error_of(VaultError(Reason.INVALID_UPDATE)))
+
+
+def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
+    """Return what an answer means. Raises VaultError."""
+    if update.WhichOneof("asked") != "version":
+        raise VaultError(Reason.UPDATE_BY_NUMBER_UNSUPPORTED, "number")
+    new_pan, unusable = None, False
+    if update.HasField("new_number"):
+        try:
+            new_pan = Pan(update.new_number)
+        except PanInvalid:
+            unusable = True  # decided, and so remembered and audited, as REJECTED
+    expiry = (
+        Expiry(update.new_expiry.year, update.new_expiry.month).as_int
+        if update.HasField("new_expiry")
+        else 0
+    )
+    return ApplyUpdate(
+        update_id=update.update_id,
+        token=update.version.token,
+        asked_version=update.version.credential_version,
+        merchant_account=update.merchant_account,
+        outcome=UpdateOutcome(OUTCOME.name[update.outcome]),
+        new_pan=new_pan,
+        new_expiry=expiry,
+        times=Times(
+            time_in(update.event_time, "event_time"),
+            time_in(update.file_time, "file_time"),
+            time_in(update.asked_time, "asked_time"),
+        ),
+        channel=update.source.channel,
+        file=update.source.file,
+        record=str(update.source.record),
+        raw_code=update.source.raw_code,
+        dry_run=update.dry_run,
+        number_unusable=unusable,
+    )
+
+
+def credential_out(card: Card, cursor: str, fingerprints: bool) -> pb.Credential:  # noqa: FBT001
+    """Return what the updater may know of a card: no number, no name, no BIN."""
+    details = details_of(card)
+    message = pb.Credential(
+        token=card.token,
+        revision=card.revision,
+        credential_version=card.credential_version,
+        kind=KIND.number[card.kind],  # type: ignore[arg-type]
+        status=STATUS.number[card.status],  # type: ignore[arg-type]
+        brand=BRAND.number[card.brand],  # type: ignore[arg-type]
+        fingerprint=card.fingerprint if fingerprints else "",
+        stored_credentials=[agreement_out(row) for row in stored_credentials_of(card)],
+        holds=holds_out(card),
+        cursor=cursor,
+    )
+    if card.expiry:
+        message.expiry.year, message.expiry.month = divmod(card.expiry, 100)
+    if details.get("issuer_country"):
+        message.issuer_country = details["issuer_country"]
+    if details.get("last_decline_code"):
+        message.last_decline.response_code = details["last_decline_code"]
+        message.last_decline.decline_time.CopyFrom(timestamp(details["last_decline_time"]))  # type: ignore[arg-type]
+    return message

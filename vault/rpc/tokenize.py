@@ -1,0 +1,111 @@
+"""Tokenize and its batch twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from cardvault.vault.v1 import vault_service_pb2 as pb
+
+from chassis.call import Call
+from chassis.status import StatusError
+from chassis.validation import Validation
+from vault.domain.intents import AddCard, Entry
+from vault.domain.outcome import Outcome
+from vault.domain.reasons import Reason, VaultError
+from vault.domain.results import TokenizeResult
+from vault.rpc.bodies import mark_of_add
+from vault.rpc.calls import Desk, error_of
+from vault.rpc.cards_out import View, masked
+from vault.rpc.errors import value_of
+from vault.rpc.requests_in import add_card_in, code_length_in
+from vault.usecases.codes import CodeVault
+
+
+@dataclass(slots=True)
+class _Item:
+    """One request of a batch: what it means, or why it was refused before the ledger."""
+
+    request: pb.TokenizeRequest
+    intent: AddCard | None = None
+    error: VaultError | StatusError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizeHandlers:
+    """A card number goes in, a token comes out."""
+
+    desk: Desk
+    codes: CodeVault
+    validation: Validation
+
+    async def tokenize(self, request: pb.TokenizeRequest, call: Call) -> pb.TokenizeResponse:
+        """Store one card."""
+        intent = await self._meaning(request, call)
+        mark = mark_of_add(request.request_id, intent)
+        result = cast("TokenizeResult", await self.desk.one(call, intent, mark))
+        return await self._response(request, result, call)
+
+    async def batch(self, request: pb.BatchTokenizeRequest, call: Call) -> pb.BatchTokenizeResponse:
+        """Store up to 1,000 cards; each succeeds or fails alone, in order."""
+        items = [await self._item(each, call) for each in request.requests]
+        caller = self.desk.caller(call)
+        entries = [
+            Entry(caller, item.intent, mark_of_add(item.request.request_id, item.intent))
+            for item in items
+            if item.intent is not None
+        ]
+        outcomes = iter(await self.desk.many(call, entries))
+        response = pb.BatchTokenizeResponse()
+        response.results.extend(
+            [
+                await self._result(item, next(outcomes), call)
+                if item.intent is not None
+                else _refused(item)
+                for item in items
+            ]
+        )
+        return response
+
+    async def _meaning(self, request: pb.TokenizeRequest, call: Call) -> AddCard:
+        intent = add_card_in(request)
+        if request.HasField("security_code"):
+            code_length_in(request.security_code, intent.contents.pan.brand)
+            await self.desk.require(call, "security_code")
+        if intent.on_existing == "UPDATE":
+            await self.desk.require(call, "update_existing")
+        return intent
+
+    async def _item(self, request: pb.TokenizeRequest, call: Call) -> _Item:
+        item = _Item(request)
+        try:
+            self.validation.check(request)
+            item.intent = await self._meaning(request, call)
+        except (VaultError, StatusError) as error:
+            item.error = error
+        return item
+
+    async def _result(self, item: _Item, outcome: Outcome, call: Call) -> pb.BatchTokenizeResult:
+        try:
+            result = cast("TokenizeResult", value_of(outcome))
+            return pb.BatchTokenizeResult(response=await self._response(item.request, result, call))
+        except (VaultError, StatusError) as error:
+            return pb.BatchTokenizeResult(error=error_of(error))
+
+    async def _response(
+        self, request: pb.TokenizeRequest, result: TokenizeResult, call: Call
+    ) -> pb.TokenizeResponse:
+        now = self.desk.clock.now_us()
+        if request.HasField("security_code"):
+            # After the commit, before the reply: a retry with the same request id keeps it again.
+            await self.codes.put(result.card, request.security_code)
+        return pb.TokenizeResponse(
+            card=masked(result.card, View(call.identity), now),
+            created=result.created,
+            differs=result.differs,
+        )
+
+
+def _refused(item: _Item) -> pb.BatchTokenizeResult:
+    error = item.error or VaultError(Reason.INVALID_FIELD)
+    return pb.BatchTokenizeResult(error=error_of(error))

@@ -1,0 +1,132 @@
+"""Erase what has expired: cards past grace or time to live, old versions, old request ids.
+
+Everything that concerns a card goes through the ledger, so it is decided, audited and told like
+any other change. A legal hold stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from vault.domain.card import Card, CardKey, HoldType, holds_of
+from vault.domain.intents import Caller, Entry, EraseCard, PurgeVersion
+from vault.domain.outcome import Applied
+from vault.usecases.decide.removal import erasable
+from vault.usecases.ports import Housekeeping, Ledger, StoreFull, StoreUnavailable
+
+PRINCIPAL: Final = "cardvault:sweeper"
+DAY_US: Final = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLimits:
+    """How often, how much at a time, and how long request ids are kept."""
+
+    interval_s: float = 30.0
+    batch: int = 500
+    batches: int = 20  # of each kind, a turn: traffic comes first
+    pause_s: float = 0.05  # between batches
+    request_age_us: int = 25 * 3_600_000_000
+
+    def __post_init__(self) -> None:
+        """Refuse to forget request ids while callers may still repeat them (24 h)."""
+        if self.request_age_us < DAY_US:
+            raise ValueError("request ids are kept for 24 hours at least")
+
+
+@dataclass(slots=True)
+class SweepCounts:
+    """What metrics read."""
+
+    erased: int = 0
+    purged_versions: int = 0
+    purged_requests: int = 0
+    not_applied: int = 0  # tried again at the next turn
+    failures: int = 0  # turns that a store in trouble cut short
+
+
+class Sweeper:
+    """Housekeeping. `run()` belongs in the service's TaskGroup."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        housekeeping: Housekeeping,
+        now_us: Callable[[], int],
+        limits: SweepLimits = SweepLimits(),
+    ) -> None:
+        self._ledger: Final = ledger
+        self._housekeeping: Final = housekeeping
+        self._now_us: Final = now_us
+        self._limits: Final = limits
+        self.counts: Final = SweepCounts()
+
+    async def run(self) -> None:
+        """Sweep every interval, for ever."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(self._limits.interval_s)
+
+    async def sweep(self) -> None:
+        """Take one turn. A store in passing trouble ends it early; StoreBroken is raised."""
+        try:
+            await self._repeat(self._erase)
+            await self._repeat(self._purge_versions)
+            await self._repeat(self._purge_requests)
+        except (StoreUnavailable, StoreFull):
+            self.counts.failures += 1
+
+    async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:
+        for _batch in range(self._limits.batches):
+            if not await step():
+                return
+            await asyncio.sleep(self._limits.pause_s)
+
+    async def _erase(self) -> bool:
+        """Erase a batch of cards; tell whether there may be more."""
+        now = self._now_us()
+        keys = await self._housekeeping.erasable(now, self._limits.batch)
+        cards = await self._ledger.read(keys) if keys else {}
+        # Looked at before they are asked for: a refusal would be audited at every turn.
+        due = [key for key in keys if key in cards and erasable(cards[key], now)]
+        done = await self._apply([_entry(key, EraseCard(key.token)) for key in due])
+        self.counts.erased += done
+        return done > 0 and len(keys) == self._limits.batch
+
+    async def _purge_versions(self) -> bool:
+        now = self._now_us()
+        found = await self._housekeeping.purgeable_versions(now, self._limits.batch)
+        cards = await self._ledger.read([key for key, _number in found]) if found else {}
+        entries = [
+            _entry(key, PurgeVersion(key.token, number))
+            for key, number in found
+            if key in cards and not _held(cards[key])
+        ]
+        done = await self._apply(entries)
+        self.counts.purged_versions += done
+        return done > 0 and len(found) == self._limits.batch
+
+    async def _purge_requests(self) -> bool:
+        before = self._now_us() - self._limits.request_age_us
+        gone = await self._housekeeping.purge_requests(before, self._limits.batch)
+        self.counts.purged_requests += gone
+        return gone == self._limits.batch
+
+    async def _apply(self, entries: Sequence[Entry]) -> int:
+        if not entries:
+            return 0
+        outcomes = await self._ledger.apply(entries)
+        done = sum([isinstance(outcome, Applied) for outcome in outcomes])
+        self.counts.not_applied += len(entries) - done
+        return done
+
+
+def _entry(key: CardKey, intent: EraseCard | PurgeVersion) -> Entry:
+    return Entry(Caller(key.tenant, PRINCIPAL), intent)
+
+
+def _held(card: Card) -> bool:
+    return any(hold.type == HoldType.LEGAL_HOLD for hold in holds_of(card))
