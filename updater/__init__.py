@@ -1,0 +1,1 @@
+"""The updater: keeps stored cards current by asking the networks' account-updater programmes."""

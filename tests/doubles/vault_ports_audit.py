@@ -76,8 +76,16 @@ class FakeAuditStore:
             fault, self.lost_answer = self.lost_answer, None
             raise fault
 
-    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
-        return self.signed[after : after + limit]
+    async def checkpoints(
+        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+    ) -> list[Checkpoint]:
+        return [
+            each
+            for each in self.signed
+            if each.number > after
+            and each.time >= from_time
+            and (not to_time or each.time < to_time)
+        ][:limit]
 
     async def last_checkpoint(self) -> Checkpoint | None:
         return self.signed[-1] if self.signed else None

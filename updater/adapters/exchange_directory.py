@@ -7,7 +7,9 @@ begin with a dot or end in `.part` or `.tmp` are on their way and nobody's.
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +50,22 @@ class ExchangeDirectory:
     async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
         """Take a file out of the inbox; `instead` replaces its bytes."""
         await asyncio.to_thread(self._shelve, _plain(name), shelf, instead)
+
+    async def purge(self, older_than: timedelta) -> int:
+        """Delete what was sent or shelved so long ago; return how many files that were."""
+        return await asyncio.to_thread(self._purge, time.time() - older_than.total_seconds())
+
+    def _purge(self, before: float) -> int:
+        old = [
+            path
+            for folder in (self._outbox, *self._shelves.values())
+            for path in folder.iterdir()
+            # By the time it got here, which a rename updates: not when the sender wrote it.
+            if path.lstat().st_ctime < before
+        ]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
     def _send(self, name: str) -> None:
         # Not staged any more means sent before: the staged file was durable when it was noted as

@@ -20,6 +20,8 @@ ALL_STATUSES: Final = (
 )
 """A deleted card must be seen, too: it is asked about no more."""
 
+_FOR_ONE_PAYMENT: Final = frozenset({card_pb2.AGREEMENT_ONE_TIME, card_pb2.AGREEMENT_UNSPECIFIED})
+
 
 def credential(message: credential_service_pb2.Credential) -> Credential:
     """Return a card as the stream shows it."""
@@ -119,6 +121,5 @@ def _covers(agreement: card_pb2.StoredCredential) -> bool:
     return (
         agreement.HasField("consent_time")
         and not agreement.HasField("withdraw_time")
-        and agreement.agreement != card_pb2.AGREEMENT_ONE_TIME
-        and agreement.agreement != card_pb2.AGREEMENT_UNSPECIFIED
+        and agreement.agreement not in _FOR_ONE_PAYMENT
     )

@@ -63,7 +63,7 @@ class DatabaseTooNew(UpdaterError):
 
 
 class ExchangeKeysUnusable(UpdaterError):
-    """The keys of the exchange directory are missing, open to others, or not what they should be."""
+    """The exchange keys are missing, open to others, or not what they should be."""
 
     reason = Reason.EXCHANGE_KEYS_UNUSABLE
 

@@ -25,8 +25,8 @@ from updater.usecases.ports import (
 )
 
 _PAGE: Final = 1_000
-_MERCHANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,29}")
-"""What fits the column and is safe as the beginning of a file's name."""
+_MERCHANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,29}")
+"""What fits the column and, without dots, the part of a file's name that dots delimit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ The whole file is judged before anything is applied: one record that answers no 
 batch, or is about another number, sets the whole file aside.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cards.brands import brand_of
 from cards.expiry import Expiry
@@ -26,6 +28,9 @@ from updater.domain.mapping import (
 from updater.files.cybersource_records import ResponseFile, ResponseRecord, YearMonth
 from updater.files.digits import Digits
 from updater.usecases.ports import CardUpdate, Marks
+
+MOST_TO_ONE: Final = 2
+"""More numbers than this don't become one; a file that says so is broken, or worse."""
 
 
 class Misfit(Exception):
@@ -67,6 +72,7 @@ class Correlate:
             raise Misfit(Quarantine.WRONG_MERCHANT, 0)
         told: list[Told] = []
         seen: dict[str, ResponseRecord] = {}
+        renumbered: Counter[Digits] = Counter()
         for ordinal, (record, offset) in enumerate(
             zip(file.records, file.offsets, strict=True), start=1
         ):
@@ -79,6 +85,10 @@ class Correlate:
                 if first != record:
                     raise Misfit(Quarantine.ANSWERED_TWICE, offset)
                 continue  # the same row once more says nothing more
+            if record.new_number is not None and record.new_number != record.old_number:
+                renumbered[record.new_number] += 1
+                if renumbered[record.new_number] > MOST_TO_ONE:
+                    raise Misfit(Quarantine.MANY_TO_ONE, offset)
             told += self._told(record, ordinal, inquiry, question, feed_id)
         return told
 

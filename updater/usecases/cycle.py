@@ -12,7 +12,7 @@ from updater.domain.inquiry import InquiryState
 from updater.usecases.choose import ChooseCards
 from updater.usecases.enrol import Enrol
 from updater.usecases.poll import Poll
-from updater.usecases.ports import Clock, FeedStore, InquiryStore
+from updater.usecases.ports import Clock, Exchange, FeedStore, InquiryStore
 from updater.usecases.send import SendInquiry, WriteInquiry
 from updater.usecases.take_in import Taken, TakenIn
 
@@ -61,8 +61,10 @@ class Cycle:
     poll: Poll
     inquiries: InquiryStore
     feeds: FeedStore
+    exchange: Exchange
     clock: Clock
     answer_timeout: timedelta = timedelta(days=10)
+    keep_files: timedelta = timedelta(days=30)
 
     async def __call__(self, *, ask: bool = True) -> CycleReport:
         """Run once; without `ask` only answers are looked for."""
@@ -108,6 +110,7 @@ class Cycle:
         now = self.clock.now_us()
         timeout = self.answer_timeout // timedelta(microseconds=1)
         unanswered = await self.inquiries.expire(now - timeout, now)
+        await self.exchange.purge(self.keep_files)
         report = await self._counted(taken)
         awaiting = len(await self.inquiries.in_state(InquiryState.SENT))
         return replace(report, unanswered=unanswered, awaiting=awaiting, trouble=trouble)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -161,6 +162,9 @@ class Exchange(Protocol):
 
     async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
         """Take a file out of the inbox, durably; `instead` replaces its bytes. Repeatable."""
+
+    async def purge(self, older_than: timedelta) -> int:
+        """Delete what was sent or shelved so long ago; return how many files that were."""
 
 
 # --- what is stored ----------------------------------------------------------------------------

@@ -29,10 +29,9 @@ class AuditQuery(NamedTuple):
     after: tuple[int, str, int] = (0, "", 0)
     from_time: int = 0
     to_time: int = 0
-    actions: tuple[str, ...] = ()
+    action: str = ""
     token: str = ""
     principal: str = ""
-    result: str = ""
 
 
 class Checkpoint(NamedTuple):

@@ -38,10 +38,9 @@ class AuditHandlers:
             limit=limit + 1,
             from_time=time_in(request.start_time, "start_time"),
             to_time=time_in(request.end_time, "end_time"),
-            actions=tuple(request.actions),
+            action=request.action,
             token=request.token,
             principal=request.principal,
-            result=request.result,
         )
         bound = ("audit", *[str(part) for part in query[3:]])
         key = (await self.keyring.warm(call.tenant)).cursor

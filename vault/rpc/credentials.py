@@ -116,7 +116,7 @@ def _result(
     if done.card is not None:
         result.cards.add(
             card=masked(done.card, view, now),
-            disposition=DISPOSITION.number[done.disposition],  # type: ignore[arg-type]
+            disposition=result.disposition,
             previous_credential_version=update.version.credential_version,
         )
     if done.disposition == "REJECTED":

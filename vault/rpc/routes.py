@@ -31,7 +31,7 @@ from vault.rpc.tokenize import TokenizeHandlers
 PACKAGE: Final = "cardvault.vault.v1"
 
 PERMISSIONS: Final = frozenset(
-    [
+    {
         "tokenize",
         "read",
         "update",
@@ -58,7 +58,7 @@ PERMISSIONS: Final = frozenset(
         "erase_now",
         "seal",
         "shred",
-    ]
+    }
 )
 """All that a policy may grant: those of `api.md`, "Decided details"."""
 

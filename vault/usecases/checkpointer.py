@@ -26,7 +26,7 @@ from vault.domain.audit import GENESIS, AuditRow, ChainHead, chained_hash
 from vault.domain.queries import Checkpoint
 from vault.usecases.chain_start import Started, ended_by
 from vault.usecases.key_making import KeyMaker
-from vault.usecases.ports import AuditStore, Conflict, StoreFull, StoreUnavailable
+from vault.usecases.ports import AuditStore, CommitInDoubt, Conflict, StoreFull, StoreUnavailable
 
 PAGE: Final = 1_000
 
@@ -169,7 +169,7 @@ class Checkpointer:
         except Conflict:
             await self._follow()  # our own last one, whose commit was in doubt
             self.counts.failures += 1
-        except (StoreUnavailable, StoreFull):
+        except (StoreUnavailable, StoreFull, CommitInDoubt):
             self.counts.failures += 1
         return None
 

@@ -15,7 +15,7 @@ from typing import Final
 from chassis.clock import Clock
 from vault.domain.card import CardKey
 from vault.domain.events import OutboxRow
-from vault.usecases.ports import EventSink, Outbox, StoreFull, StoreUnavailable
+from vault.usecases.ports import CommitInDoubt, EventSink, Outbox, StoreFull, StoreUnavailable
 
 
 class PoisonEvent(Exception):
@@ -68,7 +68,7 @@ class Relay:
         while True:
             try:
                 moved = await self.step()
-            except (SinkUnavailable, StoreUnavailable, StoreFull):
+            except (SinkUnavailable, StoreUnavailable, StoreFull, CommitInDoubt):
                 self.counts.failures += 1
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, self._limits.last_retry_s)

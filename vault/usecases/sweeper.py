@@ -15,7 +15,7 @@ from vault.domain.card import Card, CardKey, HoldType, holds_of
 from vault.domain.intents import Caller, Entry, EraseCard, PurgeVersion
 from vault.domain.outcome import Applied
 from vault.usecases.decide.removal import erasable
-from vault.usecases.ports import Housekeeping, Ledger, StoreFull, StoreUnavailable
+from vault.usecases.ports import CommitInDoubt, Housekeeping, Ledger, StoreFull, StoreUnavailable
 
 PRINCIPAL: Final = "cardvault:sweeper"
 DAY_US: Final = 86_400_000_000
@@ -76,7 +76,7 @@ class Sweeper:
             await self._repeat(self._erase)
             await self._repeat(self._purge_versions)
             await self._repeat(self._purge_requests)
-        except (StoreUnavailable, StoreFull):
+        except (StoreUnavailable, StoreFull, CommitInDoubt):
             self.counts.failures += 1
 
     async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:

@@ -50,7 +50,7 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
     db = _open(path, vfs, busy_ms=5_000)
     if db.pragma("journal_mode", "wal") != "wal":
         raise UnsuitableSqlite("this file cannot have a write-ahead log")
-    db.execute(WRITER)
+    db.execute(WRITER).fetchall()  # a cursor stops at each row it is not asked for
     if db.pragma("synchronous") != SYNCHRONOUS_FULL or db.pragma("secure_delete") != 1:
         raise UnsuitableSqlite("synchronous = FULL or secure_delete was not accepted")
     return db
@@ -59,7 +59,7 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
 def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     """Open a connection that reads what is committed and cannot write."""
     db = _open(path, vfs, busy_ms=1_000)
-    db.execute("PRAGMA query_only = ON")
+    db.execute("PRAGMA query_only = ON").fetchall()
     return db
 
 
@@ -68,7 +68,7 @@ def _open(path: Path, vfs: str | None, busy_ms: int) -> apsw.Connection:
     db.set_busy_timeout(busy_ms)
     # A close after an I/O error must not touch the log; a good close checkpoints by itself.
     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    db.execute(COMMON)
+    db.execute(COMMON).fetchall()
     return db
 
 
@@ -93,7 +93,7 @@ def migrate(db: apsw.Connection) -> int:
         raise UnsuitableSqlite("this database belongs to a newer release")
     for number in range(current + 1, newest + 1):
         with db:
-            db.execute(scripts[number].read_text("utf-8"))
+            db.execute(scripts[number].read_text("utf-8")).fetchall()
             db.execute(
                 "INSERT INTO schema_version (number, applied) VALUES (?, unixepoch())", (number,)
             )

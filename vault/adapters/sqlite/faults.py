@@ -33,7 +33,7 @@ def translated(error: Exception) -> StoreError:
     if isinstance(error, StoreError):
         return error
     if isinstance(error, apsw.ConstraintError):
-        unique = error.extendedresult in _UNIQUE
+        unique = getattr(error, "extendedresult", 0) in _UNIQUE
         return Conflict("a row is there already") if unique else DataFault(kind)
     if isinstance(error, UNBINDABLE):
         return DataFault(kind)

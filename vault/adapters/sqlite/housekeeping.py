@@ -7,27 +7,31 @@ from typing import Final
 import apsw
 
 from vault.adapters.sqlite.database import Database
+from vault.adapters.sqlite.sql import filled, rows_of
 from vault.domain.card import CardKey
 
 # A card or version under legal hold is passed over here as well as refused by its decision:
 # otherwise a page full of held ones would be found again and again.
-_HELD: Final = "instr(c.holds, '\"LEGAL_HOLD\"') = 0"
-PAST_GRACE: Final = (
+_FREE: Final = "instr(c.holds, '\"LEGAL_HOLD\"') = 0"
+PAST_GRACE: Final = filled(
     "SELECT c.tenant, c.token FROM cards AS c INDEXED BY cards_past_grace"
-    f" WHERE c.status = 'DELETED' AND c.sealed IS NOT NULL AND c.purge_time <= ? AND {_HELD}"  # noqa: S608
-    " ORDER BY c.purge_time LIMIT ?"
+    " WHERE c.status = 'DELETED' AND c.sealed IS NOT NULL AND c.purge_time <= ? AND $FREE"
+    " ORDER BY c.purge_time LIMIT ?",
+    FREE=_FREE,
 )
-PAST_TTL: Final = (
+PAST_TTL: Final = filled(
     "SELECT c.tenant, c.token FROM cards AS c INDEXED BY cards_with_ttl"
-    f" WHERE c.expire_time > 0 AND c.sealed IS NOT NULL AND c.expire_time <= ? AND {_HELD}"  # noqa: S608
-    " ORDER BY c.expire_time LIMIT ?"
+    " WHERE c.expire_time > 0 AND c.sealed IS NOT NULL AND c.expire_time <= ? AND $FREE"
+    " ORDER BY c.expire_time LIMIT ?",
+    FREE=_FREE,
 )
-PAST_RETENTION: Final = (
+PAST_RETENTION: Final = filled(
     "SELECT v.tenant, v.token, v.credential_version"
     " FROM card_versions AS v INDEXED BY card_versions_by_purge_time"
     " CROSS JOIN cards AS c ON c.tenant = v.tenant AND c.token = v.token"
-    f" WHERE v.purge_time <= ? AND {_HELD}"
-    " ORDER BY v.purge_time LIMIT ?"
+    " WHERE v.purge_time <= ? AND $FREE"
+    " ORDER BY v.purge_time LIMIT ?",
+    FREE=_FREE,
 )
 PURGE_REQUESTS: Final = (
     "DELETE FROM requests WHERE (tenant, principal, request_id) IN"
@@ -46,8 +50,7 @@ class SqliteHousekeeping:
         """Return cards past grace or time to live whose contents are still there."""
 
         def job(db: apsw.Connection) -> list[CardKey]:
-            found = db.execute(PAST_GRACE, (now, limit)).fetchall()
-            found += db.execute(PAST_TTL, (now, limit)).fetchall()
+            found = rows_of(db, PAST_GRACE, (now, limit)) + rows_of(db, PAST_TTL, (now, limit))
             return [CardKey(*row) for row in dict.fromkeys(found)][:limit]
 
         return await self._database.query(job)
@@ -56,7 +59,7 @@ class SqliteHousekeeping:
         """Return superseded versions past their retention."""
 
         def job(db: apsw.Connection) -> list[tuple[CardKey, int]]:
-            rows = db.execute(PAST_RETENTION, (now, limit)).fetchall()
+            rows = rows_of(db, PAST_RETENTION, (now, limit))
             return [(CardKey(tenant, token), number) for tenant, token, number in rows]
 
         return await self._database.query(job)

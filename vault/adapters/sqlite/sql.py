@@ -72,3 +72,9 @@ def inserting(table: str, names: Sequence[str]) -> Rows:
     """Return the statement that inserts rows of these columns; a row that is there fails it."""
     text = "INSERT INTO $TABLE ($NAMES) SELECT * FROM ($ROWS) WHERE column1 IS NOT NULL"
     return Rows(filled(text, TABLE=table, NAMES=columns(names)), len(names))
+
+
+def rows_of(db: apsw.Connection, statement: str, values: Any) -> list[Row]:
+    """Return all rows that one statement yields."""
+    found: list[Row] = db.execute(statement, values).fetchall()
+    return found

@@ -10,7 +10,7 @@ import apsw
 from vault.adapters.sqlite.database import Database
 from vault.adapters.sqlite.reading import read_cards, read_state
 from vault.adapters.sqlite.rows import CARD_COLUMNS, VERSION_COLUMNS, card_of, version_of
-from vault.adapters.sqlite.sql import filled
+from vault.adapters.sqlite.sql import filled, rows_of
 from vault.adapters.sqlite.writing import write_delta
 from vault.domain.card import Card, CardKey, Version
 from vault.domain.queries import CardQuery
@@ -58,14 +58,14 @@ class SqliteCardReader:
     async def list_cards(self, query: CardQuery) -> list[Card]:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
         statement, values = listing(query)
-        rows = await self._database.query(lambda db: db.execute(statement, values).fetchall())
+        rows = await self._database.query(lambda db: rows_of(db, statement, values))
         return [card_of(row) for row in rows]
 
     async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
         """Return superseded versions numbered above `after`, oldest first."""
 
         def job(db: apsw.Connection) -> list[Version]:
-            rows = db.execute(VERSIONS_AFTER, (*key, after, limit)).fetchall()
+            rows = rows_of(db, VERSIONS_AFTER, (*key, after, limit))
             return [version_of(row) for row in rows]
 
         return self._database.read(job)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import apsw
 
 from vault.adapters.sqlite.database import Database
-from vault.adapters.sqlite.sql import Rows, columns, filled, inserting
+from vault.adapters.sqlite.sql import Rows, columns, filled, inserting, rows_of
 from vault.crypto.keys import DataKey
 from vault.domain.audit import AuditRow, ChainHead
 from vault.domain.events import OutboxRow
@@ -33,7 +33,7 @@ ADD_CHECKPOINT: Final = (
 )
 CHECKPOINTS: Final = (
     "SELECT number, time, body, key_id, signature FROM checkpoints"
-    " WHERE number > ? ORDER BY number LIMIT ?"
+    " WHERE number > ?1 AND time >= ?2 AND (?3 = 0 OR time < ?3) ORDER BY number LIMIT ?4"
 )
 LAST_CHECKPOINT: Final = (
     "SELECT number, time, body, key_id, signature FROM checkpoints"
@@ -60,20 +60,20 @@ class SqliteAuditStore:
     async def open_chains(self) -> list[ChainHead]:
         """Return the chains that no successor has ended."""
         return self._database.read(
-            lambda db: [ChainHead(*row) for row in db.execute(OPEN_CHAINS).fetchall()]
+            lambda db: [ChainHead(*row) for row in rows_of(db, OPEN_CHAINS, ())]
         )
 
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         """Return a tenant's records by (chain, sequence), behind those two of `query.after`."""
         statement, values = audit_listing(query)
         return await self._database.query(
-            lambda db: [AuditRow(*row) for row in db.execute(statement, values).fetchall()]
+            lambda db: [AuditRow(*row) for row in rows_of(db, statement, values)]
         )
 
     async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
         """Return a chain's records behind `after`, in order."""
         return await self._database.query(
-            lambda db: [AuditRow(*row) for row in db.execute(CHAIN_RECORDS, (chain, after, limit))]
+            lambda db: [AuditRow(*row) for row in rows_of(db, CHAIN_RECORDS, (chain, after, limit))]
         )
 
     async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -86,15 +86,18 @@ class SqliteAuditStore:
 
         await self._database.write(job)
 
-    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
-        """Return checkpoints numbered above `after`, in order."""
+    async def checkpoints(
+        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+    ) -> list[Checkpoint]:
+        """Return checkpoints numbered above `after`, in order; `to_time` is exclusive."""
+        values = (after, from_time, to_time, limit)
         return await self._database.query(
-            lambda db: [Checkpoint(*row) for row in db.execute(CHECKPOINTS, (after, limit))]
+            lambda db: [Checkpoint(*row) for row in rows_of(db, CHECKPOINTS, values)]
         )
 
     async def last_checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""
-        rows = self._database.read(lambda db: db.execute(LAST_CHECKPOINT).fetchall())
+        rows = self._database.read(lambda db: rows_of(db, LAST_CHECKPOINT, ()))
         return Checkpoint(*rows[0]) if rows else None
 
 
@@ -127,7 +130,7 @@ class SqliteOutbox:
     async def pending(self, limit: int) -> list[OutboxRow]:
         """Return the oldest events by (token, revision)."""
         return self._database.read(
-            lambda db: [OutboxRow(*row) for row in db.execute(PENDING, (limit,)).fetchall()]
+            lambda db: [OutboxRow(*row) for row in rows_of(db, PENDING, (limit,))]
         )
 
     async def delivered(self, rows: Sequence[OutboxRow]) -> None:
@@ -145,7 +148,7 @@ class SqliteKeyStore:
     async def data_keys(self, tenant: str) -> list[DataKey]:
         """Return a tenant's keys, active ones first; `""` is the service's own."""
         return self._database.read(
-            lambda db: [DataKey(*row) for row in db.execute(DATA_KEYS, (tenant,)).fetchall()]
+            lambda db: [DataKey(*row) for row in rows_of(db, DATA_KEYS, (tenant,))]
         )
 
     async def add_data_keys(self, keys: Sequence[DataKey]) -> None:

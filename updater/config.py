@@ -1,0 +1,94 @@
+"""All settings of the updater: CARDVAULT_UPDATER_* variables, read once, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from cards.brands import Brand
+from chassis.address import split_address
+from chassis.config import ServiceConfig
+from chassis.tls import TlsFiles
+
+MerchantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,29}$")]
+
+
+class UpdaterConfig(ServiceConfig):
+    """The updater's settings. A new field needs a safe default; nothing secret has one."""
+
+    model_config = SettingsConfigDict(env_prefix="CARDVAULT_UPDATER_")
+
+    listen: str = "127.0.0.1:50052"
+    ops_listen: str = "127.0.0.1:9452"
+    health_listen: str = "127.0.0.1:50062"
+    database_url: str = Field(
+        default="sqlite:///.cardvault/updater.db", pattern=r"^sqlite:///.+"
+    )
+    vault_address: str = "127.0.0.1:50051"
+    client_certificate: Path = Path(".cardvault/pki/updater.pem")
+    """Who the updater is to the vault."""
+    client_key: Path = Path(".cardvault/pki/updater.key")
+    exchange_directory: Path = Path(".cardvault/exchange")
+    exchange_keys: Path = Path(".cardvault/exchange-keys")
+    tenants: tuple[str, ...] = ("demo",)
+    status_email: str = Field(default="notify@example.org", min_length=1, max_length=100)
+    """Where the channel reports on a file; goes into each file's header."""
+    merchant_ids: Mapping[str, MerchantId] = {}
+    """The acquirer's merchant id by "tenant/merchant account"; default: the account's own name."""
+    brands: frozenset[Brand] = frozenset({Brand.VISA, Brand.MASTERCARD, Brand.DISCOVER})
+    enrol_by_consent: bool = True
+    """Off: a covered card is asked about only after Enroll."""
+    ask_every: timedelta = timedelta(days=28)
+    not_again_within: timedelta = timedelta(days=7)
+    answer_timeout: timedelta = timedelta(days=10)
+    keep_files: timedelta = timedelta(days=30)
+    ask_interval: timedelta = timedelta(hours=1)
+    """How often `serve` looks for cards that are due."""
+    poll_interval: timedelta = timedelta(seconds=30)
+    """How often `serve` looks into the inbox; a file counts once two looks agree."""
+    patience: int = Field(default=4, ge=2, le=1000)
+    """Looks at an unchanged file that doesn't open before it is quarantined."""
+    records_per_file: int = Field(default=50_000, ge=1, le=100_000)
+
+    @field_validator("vault_address")
+    @classmethod
+    def _vault_address(cls, text: str) -> str:
+        split_address(text)
+        return text
+
+    @model_validator(mode="after")
+    def _sound(self) -> UpdaterConfig:
+        spans = (self.ask_interval, self.poll_interval, self.answer_timeout, self.keep_files)
+        if min(spans) <= timedelta(0):
+            raise ValueError("intervals and time-outs must be more than nothing")
+        if not self.tenants or any("/" in tenant for tenant in self.tenants):
+            raise ValueError("tenants must be named")
+        if any(key.count("/") != 1 for key in self.merchant_ids):
+            raise ValueError("merchant_ids' keys are tenant/merchant account")
+        if Brand.UNKNOWN in self.brands:
+            raise ValueError("brands can't hold UNKNOWN")
+        return self
+
+    @property
+    def database_path(self) -> Path:
+        """Return the database file."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def client_tls(self) -> TlsFiles:
+        """Return the files with which the updater calls the vault."""
+        return TlsFiles(self.tls_ca, self.client_certificate, self.client_key)
+
+    @property
+    def merchants(self) -> dict[tuple[str, str], str]:
+        """Return the acquirer's merchant ids by (tenant, merchant account)."""
+        found = {}
+        for key, merchant_id in self.merchant_ids.items():
+            tenant, _, account = key.partition("/")
+            found[tenant, account] = merchant_id
+        return found

@@ -1,0 +1,78 @@
+"""What callers may ask for over the API: enrolments, and an inquiry now."""
+
+from dataclasses import dataclass
+
+from updater.domain.enrolment import Enrolment
+from updater.domain.errors import (
+    CardNotFound,
+    ChannelUnknown,
+    EnrollmentNotFound,
+    NothingToAsk,
+    NotCovered,
+)
+from updater.domain.inquiry import Inquiry
+from updater.usecases.choose import ChooseCards, Wish
+from updater.usecases.enrol import Enrol
+from updater.usecases.ports import Clock, EnrolmentStore, InquiryStore, RequestMark
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Serve single requests. Each is safe to retry with the same request id."""
+
+    channel: str
+    enrol: Enrol
+    choose: ChooseCards
+    enrolments: EnrolmentStore
+    inquiries: InquiryStore
+    clock: Clock
+
+    async def enroll(
+        self, tenant: str, token: str, account: str, *, channel: str, mark: RequestMark
+    ) -> Enrolment:
+        """Enrol a card, if its consent stands at the vault. Raises what the API documents."""
+        self._known_channel(channel or self.channel)
+        await self.enrol(tenant)
+        card = await self.enrolments.get(tenant, token, account)
+        if card is None or not card.covered:
+            if await self.enrolments.knows(tenant, token):
+                raise NotCovered("no consent stands for this card and merchant account")
+            raise CardNotFound("the tenant has no such card")
+        return await self._set(card, mark, enrolled=True)
+
+    async def unenroll(
+        self, tenant: str, token: str, account: str, *, mark: RequestMark
+    ) -> Enrolment:
+        """End an enrolment. Raises EnrollmentNotFound, RequestIdReused."""
+        return await self._set(await self.enrolment(tenant, token, account), mark, enrolled=False)
+
+    async def enrolment(self, tenant: str, token: str, account: str) -> Enrolment:
+        """Return one enrolment. Raises EnrollmentNotFound."""
+        found = await self.enrolments.get(tenant, token, account)
+        if found is None:
+            raise EnrollmentNotFound("the card is not enrolled for this merchant account")
+        return found
+
+    async def inquire(self, tenant: str, channel: str, wish: Wish) -> Inquiry:
+        """Open an inquiry for what is due; it is written and sent right after.
+
+        Raises ChannelUnknown, NothingToAsk, RequestIdReused, VaultUnavailable.
+        """
+        self._known_channel(channel)
+        if wish.mark is not None and (before := await self.inquiries.by_request(wish.mark)):
+            return before
+        await self.enrol(tenant)
+        opened = await self.choose(tenant, wish)
+        if not opened:
+            raise NothingToAsk("no card is due")
+        return opened[0]
+
+    def _known_channel(self, channel: str) -> None:
+        if channel != self.channel:
+            raise ChannelUnknown("no channel of this name is configured")
+
+    async def _set(self, card: Enrolment, mark: RequestMark, *, enrolled: bool) -> Enrolment:
+        key = (card.tenant, card.token, card.merchant_account)
+        now = self.clock.now_us()
+        await self.enrolments.set_enrolled(key, enrolled=enrolled, at=now, mark=mark)
+        return await self.enrolment(*key)

@@ -1,0 +1,17 @@
+"""The command `cardvault` (= `python -m vault`)."""
+
+from __future__ import annotations
+
+from chassis.runtime import prepare_environment
+
+
+def main() -> None:
+    """Run the command line. gRPC's own tracing is off before anything imports it."""
+    prepare_environment()
+    from vault.cli.commands import cardvault  # noqa: PLC0415 - after the environment is safe
+
+    cardvault()
+
+
+if __name__ == "__main__":
+    main()

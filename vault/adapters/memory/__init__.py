@@ -1,0 +1,1 @@
+"""The store in memory: for tests, examples and `memory:` URLs; the same contract, no durability."""

@@ -1,0 +1,100 @@
+"""`serve`, `migrate` and `check-config`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+import structlog
+
+from chassis.logs import configure_logs
+from chassis.metrics import ChassisMetrics
+from chassis.policy import PolicyInvalid
+from chassis.policy_file import PolicyFile
+from chassis.runtime import forbid_core_dumps, run
+from chassis.tls import CertificateInvalid, ServerCertificates
+from vault.adapters.local_kms import LocalKms, LocalKeyInvalid
+from vault.adapters.sqlite.open import open_sqlite
+from vault.cli.settings import load_config
+from vault.config import VaultConfig
+from vault.rpc.routes import VOCABULARY
+from vault.wiring import running_vault
+
+_log = structlog.get_logger("vault")
+
+
+@click.command()
+def serve() -> None:
+    """Serve in the foreground until SIGTERM or SIGINT, then drain."""
+    config = load_config()
+    forbid_core_dumps()
+    metrics = ChassisMetrics()
+    configure_logs(
+        service="vault",
+        level=config.log_level,
+        on_dropped=metrics.log_dropped.inc,
+        on_redacted=metrics.log_redacted.inc,
+    )
+    run(_serve(config, metrics))
+
+
+async def _serve(config: VaultConfig, metrics: ChassisMetrics) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running_vault(config, metrics=metrics):
+        await stop.wait()
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    config = load_config()
+    path = config.sqlite_path
+    if path is None:
+        click.echo("memory: there is nothing to migrate")
+        return
+    asyncio.run(_migrate(config))
+    click.echo(f"{path} is at this version's schema")
+
+
+async def _migrate(config: VaultConfig) -> None:
+    assert config.sqlite_path is not None  # noqa: S101 - the caller has checked it
+    async with open_sqlite(config.sqlite_path):
+        return
+
+
+@click.command("check-config")
+def check_config() -> None:
+    """Check settings, policy, certificates and keys without serving; exit 1 names what is wrong."""
+    config = load_config()
+    problems = []
+    try:
+        loaded = PolicyFile(config.policy, VOCABULARY).policy
+        click.echo(f"policy: {len(loaded.identities)} principals")
+    except (PolicyInvalid, OSError) as error:
+        problems.append(f"policy: {_said(error)}")
+    try:
+        pair = ServerCertificates(config.tls).pair
+        click.echo(f"certificate: valid until {pair.not_after:%Y-%m-%d %H:%M} UTC")
+    except (CertificateInvalid, OSError) as error:
+        problems.append(f"certificate: {_said(error)}")
+    try:
+        LocalKms.open(config.local_key_path)
+        click.echo("key: a local file, for development only")
+    except (LocalKeyInvalid, OSError) as error:
+        problems.append(f"key: {_said(error)}")
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise click.exceptions.Exit(1)
+    click.echo("the configuration can be served")
+
+
+def _said(error: Exception) -> str:
+    """Return an error's text; of the system's errors only what happened, to which file."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}"
+    return str(error)

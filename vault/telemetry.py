@@ -1,0 +1,106 @@
+"""Which numbers the vault shows: named in one place, read from its parts at scrape time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vault.metrics import Reading, counts_of
+from vault.usecases.checkpointer import Checkpointer
+from vault.usecases.keyring import CachedKeyring
+from vault.usecases.ledger.ledger import GroupCommitLedger
+from vault.usecases.refusals import RefusalAudit
+from vault.usecases.relay import Relay
+from vault.usecases.sweeper import Sweeper
+
+
+class Parts(Protocol):
+    """What is counted."""
+
+    @property
+    def ledger(self) -> GroupCommitLedger: ...  # noqa: D102
+    @property
+    def keyring(self) -> CachedKeyring: ...  # noqa: D102
+    @property
+    def checkpointer(self) -> Checkpointer: ...  # noqa: D102
+    @property
+    def refusals(self) -> RefusalAudit: ...  # noqa: D102
+    @property
+    def sweeper(self) -> Sweeper: ...  # noqa: D102
+    @property
+    def relay(self) -> Relay | None: ...  # noqa: D102
+
+
+def readings(parts: Parts) -> list[Reading]:
+    """Return every reading of a running vault."""
+    found = [
+        *counts_of(
+            "ledger",
+            parts.ledger.counts,
+            {
+                "flushes": "Flushes begun",
+                "entries": "Entries flushed",
+                "conflicts": "Flushes started again because a precondition no longer held",
+                "in_doubt": "Commits whose answer never came; page on any",
+                "isolated": "Batches split to find an entry that cannot be stored",
+                "refused_full": "Entries refused because the line was full",
+                "store_full": "Flushes refused because the disk was full",
+            },
+        ),
+        *counts_of(
+            "keyring",
+            parts.keyring.counts,
+            {
+                "hits": "Look-ups of warm keys",
+                "loads": "Times a tenant's keys were unwrapped",
+                "refreshes": "Keys refreshed ahead of their age",
+                "failures": "Unwraps that failed",
+                "drops": "Times all keys were dropped",
+            },
+        ),
+        Reading("keyring_tenants", "Tenants with warm keys", lambda: parts.keyring.tenants, counter=False),
+        Reading(
+            "keyring_oldest_age_seconds",
+            "Age of the oldest warm keys",
+            lambda: parts.keyring.oldest_age_s,
+            counter=False,
+        ),
+        *counts_of(
+            "checkpoints",
+            parts.checkpointer.counts,
+            {
+                "signed": "Audit checkpoints signed",
+                "failures": "Checkpoints not stored",
+                "broken_links": "Audit records found not to fit their chain; page on any",
+            },
+        ),
+        *counts_of(
+            "refusals",
+            parts.refusals.counts,
+            {
+                "recorded": "Refusals recorded one by one",
+                "counted": "Refusals recorded as a count",
+                "lost": "Refusals the ledger did not take; page on any",
+            },
+        ),
+        *counts_of(
+            "sweeper",
+            parts.sweeper.counts,
+            {
+                "erased": "Cards erased",
+                "purged_versions": "Superseded versions purged",
+                "purged_requests": "Request ids purged",
+                "failures": "Turns cut short",
+            },
+        ),
+    ]
+    if parts.relay is not None:
+        found += counts_of(
+            "relay",
+            parts.relay.counts,
+            {
+                "delivered": "Events delivered",
+                "failures": "Deliveries that failed",
+                "poison": "Events the sink refused for good; page on any",
+            },
+        )
+    return found

@@ -1,0 +1,266 @@
+"""The vault's composition root: every part is made here, in the order in which it is needed.
+
+Start: telemetry → policy and certificates → store → keys → audit chain → ledger → handlers →
+transport. Stop, in reverse: NOT_SERVING → drain → refusals → last audit record → ledger → last
+checkpoint → store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from chassis.clock import Clock, SystemClock
+from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
+from chassis.guard import Guard
+from chassis.identity import Identity
+from chassis.limits import CallLimits, InFlight
+from chassis.metrics import ChassisMetrics
+from chassis.ops import Probes, serving_ops
+from chassis.policy_file import PolicyFile
+from chassis.pulse import Pulse
+from chassis.tls import ServerCertificates
+from chassis.validation import Validation
+from vault.adapters.engine import Engine
+from vault.adapters.file_events import FileEventSink
+from vault.adapters.local_kms import LocalKms
+from vault.adapters.memory.ports import open_memory
+from vault.adapters.memory_codes import MemorySecurityCodes
+from vault.adapters.sqlite.open import open_sqlite
+from vault.config import VaultConfig
+from vault.domain.intents import Caller, Note
+from vault.metrics import register
+from vault.rpc.audits import AuditHandlers
+from vault.rpc.calls import Desk
+from vault.rpc.cards import CardHandlers
+from vault.rpc.changes import ChangeHandlers
+from vault.rpc.credentials import CredentialHandlers
+from vault.rpc.errors import translate
+from vault.rpc.events_out import encode_event, no_event
+from vault.rpc.reveals import RevealHandlers
+from vault.rpc.routes import VOCABULARY, Handlers, routes
+from vault.rpc.tokenize import TokenizeHandlers
+from vault.telemetry import readings
+from vault.usecases.chain_start import new_chain_id, start_chain, stop_entry
+from vault.usecases.checkpointer import Checkpointer, checkpoint_keys
+from vault.usecases.codes import CodeVault
+from vault.usecases.decide.context import Rules
+from vault.usecases.decide.decider import Decider
+from vault.usecases.key_making import KeyMaker
+from vault.usecases.keyring import CachedKeyring
+from vault.usecases.ledger.ledger import GroupCommitLedger
+from vault.usecases.ledger.phases import NO_PHASES, Phases
+from vault.usecases.refusals import RefusalAudit
+from vault.usecases.relay import Relay
+from vault.usecases.sweeper import Sweeper, SweepLimits
+
+_log = structlog.get_logger("vault")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningVault:
+    """A vault that serves."""
+
+    server: GrpcServer
+    ops_port: int
+    ledger: GroupCommitLedger
+    sweeper: Sweeper
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What works behind the handlers."""
+
+    engine: Engine
+    keyring: CachedKeyring
+    checkpointer: Checkpointer
+    ledger: GroupCommitLedger
+    refusals: RefusalAudit
+    sweeper: Sweeper
+    relay: Relay | None
+    codes: MemorySecurityCodes
+
+
+@asynccontextmanager
+async def running_vault(
+    config: VaultConfig,
+    *,
+    clock: Clock | None = None,
+    phases: Phases = NO_PHASES,
+    metrics: ChassisMetrics | None = None,
+) -> AsyncIterator[RunningVault]:
+    """Serve until the block is left. Raises what keeps a vault from starting.
+
+    A store that breaks while serving ends the block with its StoreBroken.
+    """
+    clock = clock or SystemClock()
+    metrics = metrics or ChassisMetrics()
+    policy = PolicyFile(
+        config.policy,
+        VOCABULARY,
+        on_loaded=lambda loaded: metrics.policy_principals.set(len(loaded.identities)),
+        on_failure=lambda _problem: metrics.policy_failures.inc(),
+    )
+    certificates = ServerCertificates(
+        config.tls,
+        on_loaded=lambda pair: metrics.certificate_expiry.set(pair.not_after.timestamp()),
+        on_failure=lambda _problem: metrics.certificate_failures.inc(),
+    )
+    pulse = Pulse(metrics.loop_lag.set)
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(_engine(config))
+        core = await _core(config, engine, clock, phases)
+        register(metrics.registry, readings(core))
+        validation = Validation()
+        guard = _guard(config, clock, metrics, policy, validation, core)
+        guarded = [guard.wrap(route) for route in routes(_handlers(core, clock, validation))]
+        async with _background(core, (policy.watch(), pulse.run())):
+            missing: list[str] = ["starting"]
+            probes = Probes(metrics.registry, pulse.age, lambda: tuple(missing))
+            ops_port = stack.enter_context(serving_ops(config.ops_listen, probes))
+            options = GrpcOptions(
+                listen=config.listen,
+                health_listen=config.health_listen,
+                drain=config.drain_timeout,
+                reflection=config.development,
+            )
+            async with serving(
+                guarded,
+                certificates.credentials(),
+                options,
+                on_unknown_method=metrics.unknown_method,
+            ) as server:
+                missing.clear()
+                await server.set_serving(True)
+                _log.info("serving", port=server.port)
+                yield RunningVault(server, ops_port, core.ledger, core.sweeper, engine)
+                missing.append("draining")
+                await server.set_serving(False)
+                await asyncio.sleep(config.endpoint_delay.total_seconds())
+        _log.info("stopped")
+
+
+@asynccontextmanager
+async def _engine(config: VaultConfig) -> AsyncIterator[Engine]:
+    path = config.sqlite_path
+    if path is None:
+        async with open_memory() as engine:
+            yield engine
+    else:
+        async with open_sqlite(path) as engine:
+            yield engine
+
+
+async def _core(config: VaultConfig, engine: Engine, clock: Clock, phases: Phases) -> Core:
+    """Make keys, chain and ledger over an opened store; the chain's first record is durable."""
+    kms = LocalKms.open(config.local_key_path)
+    maker = KeyMaker(engine.keys, kms, clock.now_us)
+    keyring = CachedKeyring(maker, clock)
+    chain = new_chain_id(clock.now_us())
+    checkpointer = Checkpointer(engine.audit, await checkpoint_keys(maker), clock.now_us)
+    await checkpointer.resume(await start_chain(engine.store, engine.audit, chain, clock.now_us))
+    events = config.events_path
+    rules = Rules(
+        superseded_retention_us=int(config.superseded_retention.total_seconds() * 1e6),
+        closed_or_contact_closes=config.closed_or_contact_closes,
+    )
+    ledger = GroupCommitLedger(
+        store=engine.store,
+        reader=engine.reader,
+        keyring=keyring,
+        decider=Decider(encode_event if events else no_event, rules),
+        chain=chain,
+        now_us=clock.now_us,
+        committed=checkpointer.committed,
+        phases=phases,
+    )
+    sweep = SweepLimits(
+        interval_s=config.sweep_interval.total_seconds(),
+        request_age_us=int(config.request_retention.total_seconds() * 1e6),
+    )
+    return Core(
+        engine=engine,
+        keyring=keyring,
+        checkpointer=checkpointer,
+        ledger=ledger,
+        refusals=RefusalAudit(ledger, clock),
+        sweeper=Sweeper(ledger, engine.housekeeping, clock.now_us, sweep),
+        relay=Relay(engine.outbox, FileEventSink(events), clock) if events else None,
+        codes=MemorySecurityCodes(clock),
+    )
+
+
+@asynccontextmanager
+async def _background(
+    core: Core, more: tuple[Coroutine[Any, Any, None], ...]
+) -> AsyncIterator[None]:
+    """Run what works beside the calls; on the way out the ledger's last flush comes last."""
+    async with asyncio.TaskGroup() as tasks:
+        ledger = tasks.create_task(core.ledger.run())
+        checkpoints = tasks.create_task(core.checkpointer.run())
+        endless = [core.refusals.run(), core.sweeper.run(), core.keyring.run(), *more]
+        if core.relay is not None:
+            endless.append(core.relay.run())
+        running = [tasks.create_task(work) for work in endless]
+        yield
+        for task in running:
+            task.cancel()
+        await core.refusals.flush()
+        await core.ledger.apply([stop_entry()])
+        core.ledger.close()
+        await ledger
+        core.checkpointer.close()
+        await checkpoints
+
+
+def _guard(
+    config: VaultConfig,
+    clock: Clock,
+    metrics: ChassisMetrics,
+    policy: PolicyFile,
+    validation: Validation,
+    core: Core,
+) -> Guard:
+    in_flight = InFlight(config.max_in_flight)
+    metrics.watch_in_flight(lambda: in_flight.now)
+
+    async def refused(identity: Identity | None, method: str, tenant: str, reason: str) -> None:
+        """Audit a call that was turned away at the door."""
+        principal = identity.principal if identity else "(unknown)"
+        name = reason.removeprefix("ERROR_REASON_")
+        await core.refusals.refused(Caller(tenant, principal), Note(method, "refused", name))
+
+    return Guard(
+        identify=policy.identify,
+        validation=validation,
+        clock=clock,
+        metrics=metrics,
+        translate=translate,
+        on_refused=refused,
+        limits=CallLimits(
+            in_flight=config.max_in_flight,
+            deadline=config.default_deadline,
+            stream_deadline=config.stream_deadline,
+        ),
+        in_flight=in_flight,
+    )
+
+
+def _handlers(core: Core, clock: Clock, validation: Validation) -> Handlers:
+    desk = Desk(core.ledger, clock, core.refusals.refused)
+    codes = CodeVault(core.codes, core.keyring)
+    reader, keyring = core.engine.reader, core.keyring
+    return Handlers(
+        tokenize=TokenizeHandlers(desk, codes, validation),
+        cards=CardHandlers(desk, reader, keyring),
+        changes=ChangeHandlers(desk, codes),
+        reveals=RevealHandlers(desk, codes),
+        credentials=CredentialHandlers(desk, reader, keyring, validation),
+        audits=AuditHandlers(desk, core.engine.audit, keyring),
+    )
