@@ -125,7 +125,7 @@ def add(
         intent,
         tenant=tenant,
         request_id=request_id or f"request-{next(_ids)}",
-        body=contents.encode(),
+        body=ascii((number, customer, name)).encode(),
     )
 
 

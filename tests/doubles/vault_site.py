@@ -150,9 +150,11 @@ async def vault_site(
 ) -> AsyncIterator[VaultSite]:
     """Serve a vault until the block is left. `async with` it inside the test itself."""
     config = site_config(directory, **settings)
-    async with running_vault(config, clock=clock, phases=phases) as running:
-        async with AsyncExitStack() as stack:
-            yield VaultSite(running, directory, config, stack)
+    async with (
+        running_vault(config, clock=clock, phases=phases) as running,
+        AsyncExitStack() as stack,
+    ):
+        yield VaultSite(running, directory, config, stack)
 
 
 _COUNTERS: Iterator[int] = count(1)

@@ -13,7 +13,9 @@ from vault.usecases.ports import CommitInDoubt, Store, StoreError
 class Interleaved:
     """Lets `meanwhile` happen between the read and the write of the first `times` flushes."""
 
-    def __init__(self, inner: Store, meanwhile: Callable[[], Awaitable[object]], times: int = 1):
+    def __init__(
+        self, inner: Store, meanwhile: Callable[[], Awaitable[object]], times: int = 1
+    ) -> None:
         self._inner = inner
         self._meanwhile = meanwhile
         self._times = times

@@ -37,6 +37,7 @@ class ChainWalk:
         self._shift = 0  # how far the numbers in the table have moved from those in the records
         self._tree: CompactRange | None = CompactRange()
         self._touched_since_mark = False
+        self._missing = 0  # the highest record that is known of and not there
         self._odd_before = False  # the record before was out of order: its link says nothing
 
     def follow(self, mark: ChainMark) -> None:
@@ -63,7 +64,8 @@ class ChainWalk:
         while self.at < size:
             row = self._take()
             if row is None:
-                self._found(Kind.TRUNCATED, self.at + 1, size, "the chain ends before it")
+                self._missing = max(self._missing, size)  # told once, when all that miss it have
+                self.touched = self._touched_since_mark = True
                 return
             self._one(row)
 
@@ -71,13 +73,11 @@ class ChainWalk:
         """Walk to the chain's end, and compare with its head in the database."""
         while (row := self._take()) is not None:
             self._one(row)
-        if stored is None:
-            if self.at:
-                self._found(Kind.ADDED, 1, self.at, "the database knows no such chain")
-        elif stored.sequence > self.at:
-            self._found(
-                Kind.TRUNCATED, self.at + 1, stored.sequence, "the chain's head is behind it"
-            )
+        missing = max(self._missing, stored.sequence if stored else 0)
+        if missing > self.at:
+            self._found(Kind.TRUNCATED, self.at + 1, missing, "the chain ends before it")
+        elif stored is None:
+            self._found(Kind.ADDED, 1, self.at, "the database knows no such chain")
         elif stored.sequence < self.at:
             self._found(Kind.ADDED, stored.sequence + 1, self.at, "behind the chain's head")
         elif stored.hash != self.head and not self.touched:
@@ -146,7 +146,10 @@ class ChainWalk:
         """Handle a record that is not the one expected here: tell the cases by their neighbours."""
         after = self._place(self._next) if self._next is not None else None
         at_home = self._holds(place + self._shift, place)
-        inserted = after == expected or (self._next is None and self._beyond_the_end(expected))
+        swapped = place == expected + 1 and not self._holds(row.sequence + 2, place)
+        inserted = (after == expected and not swapped) or (
+            self._next is None and self._beyond_the_end(expected)
+        )
         if place > expected and not at_home and after in {None, place + 1}:
             self._found(Kind.DROPPED, expected, place - 1, "it is gone, and its number reused")
             self._shift = row.sequence - place

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vault.crypto.keys import TenantKeys
@@ -57,6 +58,15 @@ class Counts:
     isolated: int = 0
     refused_full: int = 0
     store_full: int = 0
+
+
+@contextmanager
+def _poison_isolated() -> Iterator[None]:
+    """Turn any failure of a pure step into a DataFault: one caller's entry must not end it all."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - nothing is written yet; isolated by halves
+        raise DataFault(type(error).__name__) from None
 
 
 class GroupCommitLedger:
@@ -147,7 +157,14 @@ class GroupCommitLedger:
         if batch:
             self.counts.flushes += 1
             self.counts.entries += len(batch)
-            await self._settle(batch, keys)
+            try:
+                await self._settle(batch, keys)
+            except BaseException:
+                # The ledger ends here, and nobody may wait for ever: what has no outcome by now,
+                # the halves not yet tried included, may or may not be in the last commit.
+                for waiting in batch:
+                    waiting.answer(InDoubt())
+                raise
 
     def _with_keys(self, batch: list[Waiting]) -> tuple[list[Waiting], dict[str, TenantKeys]]:
         """Set entries aside whose tenant's keys are cold: no flush waits for a KMS."""
@@ -208,8 +225,6 @@ class GroupCommitLedger:
                 return
             except StoreBroken as error:
                 # Nothing after a failed write or sync can be trusted: stop, never try again.
-                for waiting in batch:
-                    waiting.answer(InDoubt())
                 self._broken(error)
                 raise
         else:
@@ -232,10 +247,13 @@ class GroupCommitLedger:
         self, batch: list[Waiting], keys: Mapping[str, TenantKeys]
     ) -> Sequence[Outcome]:
         entries = [waiting.entry for waiting in batch]
-        state = await self._store.read(self._chain, wants_of(entries, keys))
+        with _poison_isolated():
+            want = wants_of(entries, keys)
+        state = await self._store.read(self._chain, want)
         self._phases.reached("after_read")
         envelope = Envelope(self._now_us(), self._random)
-        outcomes, delta = self._decider.decide(state, entries, keys, envelope)
+        with _poison_isolated():
+            outcomes, delta = self._decider.decide(state, entries, keys, envelope)
         self._phases.reached("before_write")
         if not delta.empty:
             await self._store.write(delta)

@@ -34,7 +34,9 @@ class Call:
     open: int
 
     def answer(self, index: int, outcome: Outcome) -> None:
-        """Record one outcome."""
+        """Record one outcome; the first one stands."""
+        if self.outcomes[index] is not None:
+            return
         self.outcomes[index] = outcome
         self.open -= 1
         if not self.open and not self.done.done():

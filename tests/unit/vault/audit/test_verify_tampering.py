@@ -34,7 +34,7 @@ KINDS: list[tuple[Tamper, set[Kind]]] = [
     (tampering.truncate, {K.TRUNCATED}),
     (tampering.truncate_rows_only, {K.TRUNCATED}),
 ]
-PLACES = 12
+PLACES = 100
 ROUND = 20
 
 
