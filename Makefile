@@ -32,6 +32,10 @@ gen: setup  ## Regenerate the Python stubs under client/ from protos/
 check: setup  ## Lint, types, import rules, protos, generated code fresh
 	@bash tools/check.sh
 
+.PHONY: test
+test: setup  ## The whole story on memory and SQLite, ten minutes at most
+	@bash tools/test.sh $(ARGS)
+
 .PHONY: lock
 lock: setup  ## Renew requirements/*.txt from pyproject.toml, with hashes
 	@bash tools/lock.sh

@@ -26,9 +26,7 @@ class UpdaterConfig(ServiceConfig):
     listen: str = "127.0.0.1:50052"
     ops_listen: str = "127.0.0.1:9452"
     health_listen: str = "127.0.0.1:50062"
-    database_url: str = Field(
-        default="sqlite:///.cardvault/updater.db", pattern=r"^sqlite:///.+"
-    )
+    database_url: str = Field(default="sqlite:///.cardvault/updater.db", pattern=r"^sqlite:///.+")
     vault_address: str = "127.0.0.1:50051"
     client_certificate: Path = Path(".cardvault/pki/updater.pem")
     """Who the updater is to the vault."""

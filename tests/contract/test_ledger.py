@@ -218,7 +218,7 @@ async def test_a_flush_gives_up_after_five_conflicts(engine: Engine) -> None:
         )
         async with running(engine, store=store) as ledger:
             (outcome,) = await ledger.apply([rename(card.token, "Y")])
-            assert outcome == NotApplied(Reason.STORE_UNAVAILABLE)
+            assert outcome == NotApplied(Reason.CONTENTION)
             assert store.reads == ledger.counts.conflicts == MAX_ATTEMPTS
     (now,) = (await engine.reader.cards([card.key])).values()
     assert now.revision == 1 + MAX_ATTEMPTS

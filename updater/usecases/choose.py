@@ -48,12 +48,10 @@ class Channel:
 class Wish:
     """What an inquiry is wanted for: everything that is due, unless it says less.
 
-    `expires_before` is yyyymm. With `mark` (a caller's request) there is one file at most.
+    With `mark` (a caller's request) there is one file at most.
     """
 
     merchant_account: str = ""
-    expires_before: int | None = None
-    most_cards: int | None = None
     mark: RequestMark | None = None
 
 
@@ -75,7 +73,7 @@ class ChooseCards:
         now = self.clock.now_us()
         opened: list[Inquiry] = []
         # Not reading while writing: opening an inquiry changes what the pages would show.
-        due = [card async for card in self._due(tenant, wish, now)][: wish.most_cards]
+        due = [card async for card in self._due(tenant, wish, now)]
         for account, cards in groupby(due, key=lambda card: card.merchant_account):
             merchant_id = self.channel.merchant_ids.get((tenant, account), account)
             if _MERCHANT_ID.fullmatch(merchant_id) is None:
@@ -105,10 +103,7 @@ class ChooseCards:
             for card in page:
                 if wish.merchant_account and card.merchant_account != wish.merchant_account:
                     return
-                wanted = wish.expires_before is None or (
-                    card.expiry is not None and card.expiry < wish.expires_before
-                )
-                if wanted and why_not_asked(card, self.channel.policy, now) is None:
+                if why_not_asked(card, self.channel.policy, now) is None:
                     yield card
             after = (page[-1].merchant_account, page[-1].token)
 

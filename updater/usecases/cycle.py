@@ -29,6 +29,7 @@ class CycleReport:
     feed_ids: Sequence[str] = ()
     unanswered: int = 0
     awaiting: int = 0
+    listened: bool = False
     trouble: Sequence[str] = ()
 
     def plus(self, other: "CycleReport") -> "CycleReport":
@@ -44,7 +45,8 @@ class CycleReport:
             counts={**Counter(self.counts) + Counter(other.counts)},
             feed_ids=(*self.feed_ids, *other.feed_ids),
             unanswered=self.unanswered + other.unanswered,
-            awaiting=other.awaiting,
+            awaiting=other.awaiting if other.listened else self.awaiting,
+            listened=self.listened or other.listened,
             trouble=(*self.trouble, *other.trouble),
         )
 
@@ -113,7 +115,9 @@ class Cycle:
         await self.exchange.purge(self.keep_files)
         report = await self._counted(taken)
         awaiting = len(await self.inquiries.in_state(InquiryState.SENT))
-        return replace(report, unanswered=unanswered, awaiting=awaiting, trouble=trouble)
+        return replace(
+            report, unanswered=unanswered, awaiting=awaiting, listened=True, trouble=trouble
+        )
 
     async def _counted(self, taken: Sequence[TakenIn]) -> CycleReport:
         counts: Counter[tuple[Outcome, Disposition | None]] = Counter()

@@ -7,8 +7,8 @@ from updater.domain.errors import (
     CardNotFound,
     ChannelUnknown,
     EnrollmentNotFound,
-    NothingToAsk,
     NotCovered,
+    NothingToAsk,
 )
 from updater.domain.inquiry import Inquiry
 from updater.usecases.choose import ChooseCards, Wish
@@ -28,10 +28,9 @@ class Desk:
     clock: Clock
 
     async def enroll(
-        self, tenant: str, token: str, account: str, *, channel: str, mark: RequestMark
+        self, tenant: str, token: str, account: str, *, mark: RequestMark
     ) -> Enrolment:
         """Enrol a card, if its consent stands at the vault. Raises what the API documents."""
-        self._known_channel(channel or self.channel)
         await self.enrol(tenant)
         card = await self.enrolments.get(tenant, token, account)
         if card is None or not card.covered:
@@ -58,7 +57,8 @@ class Desk:
 
         Raises ChannelUnknown, NothingToAsk, RequestIdReused, VaultUnavailable.
         """
-        self._known_channel(channel)
+        if channel != self.channel:
+            raise ChannelUnknown("no channel of this name is configured")
         if wish.mark is not None and (before := await self.inquiries.by_request(wish.mark)):
             return before
         await self.enrol(tenant)
@@ -66,10 +66,6 @@ class Desk:
         if not opened:
             raise NothingToAsk("no card is due")
         return opened[0]
-
-    def _known_channel(self, channel: str) -> None:
-        if channel != self.channel:
-            raise ChannelUnknown("no channel of this name is configured")
 
     async def _set(self, card: Enrolment, mark: RequestMark, *, enrolled: bool) -> Enrolment:
         key = (card.tenant, card.token, card.merchant_account)

@@ -350,5 +350,8 @@ class Marks(Protocol):
     def request(self, method: str, content: bytes) -> str:
         """Return the MAC of a request's fields, in hex."""
 
+    def page(self, tenant: str, query: bytes, position: bytes) -> bytes:
+        """Return the MAC of a page token, bound to tenant and query, 16 bytes."""
+
     def file(self, content: bytes) -> str:
         """Return the MAC of a file that came in plain text, in hex."""

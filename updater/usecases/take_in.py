@@ -194,7 +194,11 @@ class TakeIn:
     async def _quarantine(self, fresh: FeedFile, refused: _Refused, sealed: bytes) -> TakenIn:
         """Set a file aside, and say so to an operator."""
         aside = replace(
-            fresh, state=FeedState.QUARANTINED, reason=refused.reason, offset=refused.offset
+            fresh,
+            state=FeedState.QUARANTINED,
+            reason=refused.reason,
+            offset=refused.offset,
+            tenant=await self._claimed_tenant(fresh.name),
         )
         incident = Incident(
             ExceptionKind.FILE_QUARANTINED,
@@ -206,6 +210,15 @@ class TakeIn:
         await self.feeds.add(aside, incident)
         await self._put_aside(fresh.name, sealed)
         return TakenIn(Taken.QUARANTINED, aside.feed_id)
+
+    async def _claimed_tenant(self, name: str) -> str:
+        """Return whose inquiry a file's name claims to answer: who gets to see what became of it.
+
+        Its content has no say in this: it is not trusted.
+        """
+        parts = name.split(".")
+        inquiry = await self.inquiries.find(parts[1]) if len(parts) > 1 else None
+        return "" if inquiry is None else inquiry.tenant
 
     async def _put_aside(self, name: str, found: bytes) -> None:
         """Move a file to the quarantine; what came in plain text is kept encrypted to ourselves.

@@ -73,13 +73,14 @@ class ChainWalk:
         """Walk to the chain's end, and compare with its head in the database."""
         while (row := self._take()) is not None:
             self._one(row)
-        missing = max(self._missing, stored.sequence if stored else 0)
+        known = stored.sequence - self._shift if stored else 0
+        missing = max(self._missing, known)
         if missing > self.at:
             self._found(Kind.TRUNCATED, self.at + 1, missing, "the chain ends before it")
         elif stored is None:
             self._found(Kind.ADDED, 1, self.at, "the database knows no such chain")
-        elif stored.sequence < self.at:
-            self._found(Kind.ADDED, stored.sequence + 1, self.at, "behind the chain's head")
+        elif known < self.at:
+            self._found(Kind.ADDED, known + 1, self.at, "behind the chain's head")
         elif stored.hash != self.head and not self.touched:
             self._found(Kind.EDITED, self.at, self.at, "it is not what the chain's head says")
 

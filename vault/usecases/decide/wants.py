@@ -74,4 +74,6 @@ def _want_change(want: Want, key: CardKey, intent: Intent, keys: TenantKeys) -> 
     elif isinstance(intent, EditCard):
         pan = intent.pan
     if pan is not None:
-        want.numbers.update(number_keys(key.tenant, keys, pan))
+        numbers = number_keys(key.tenant, keys, pan)
+        want.numbers.update(numbers)
+        want.moves.update([(key, number) for number in numbers])

@@ -34,7 +34,7 @@ KINDS: list[tuple[Tamper, set[Kind]]] = [
     (tampering.truncate, {K.TRUNCATED}),
     (tampering.truncate_rows_only, {K.TRUNCATED}),
 ]
-PLACES = 100
+PLACES = 30
 ROUND = 20
 
 

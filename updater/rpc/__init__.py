@@ -1,0 +1,1 @@
+"""The updater's API: messages in, use case, messages out."""

@@ -1,0 +1,57 @@
+"""The updater's day: ask every so often, look into the inbox more often, one at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from updater.usecases.cycle import Cycle, CycleReport
+
+OnReport = Callable[[str, CycleReport], None]
+OnFailure = Callable[[str, Exception], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Runs a cycle's halves by the clock; `busy` is held while one of them works."""
+
+    cycle: Cycle
+    ask_interval: timedelta
+    poll_interval: timedelta
+    on_report: OnReport
+    on_failure: OnFailure
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """Have open inquiries written and sent now."""
+        self.woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(self.ask_interval, "ask", self.cycle.ask))
+            tasks.create_task(self._every(self.poll_interval, "listen", self.cycle.listen))
+            tasks.create_task(self._when_woken())
+
+    async def _every(
+        self, interval: timedelta, phase: str, step: Callable[[], Awaitable[CycleReport]]
+    ) -> None:
+        while True:
+            await self._step(phase, step)
+            await asyncio.sleep(interval.total_seconds())
+
+    async def _when_woken(self) -> None:
+        while True:
+            await self.woken.wait()
+            self.woken.clear()
+            await self._step("dispatch", self.cycle.dispatch)
+
+    async def _step(self, phase: str, step: Callable[[], Awaitable[CycleReport]]) -> None:
+        try:
+            async with self.busy:
+                report = await step()
+        except Exception as error:  # noqa: BLE001 - a worker loop outlives its turns
+            self.on_failure(phase, error)
+        else:
+            self.on_report(phase, report)

@@ -1,0 +1,212 @@
+"""The updater's composition root: everything is built here, in order, and closed in reverse."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from chassis.channel import open_channel
+from chassis.clock import SystemClock
+from chassis.failures import describe
+from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
+from chassis.guard import Guard
+from chassis.identity import Identity
+from chassis.limits import CallLimits, InFlight
+from chassis.metrics import ChassisMetrics
+from chassis.ops import Probes, serving_ops
+from chassis.policy_file import PolicyFile
+from chassis.pulse import Pulse
+from chassis.tls import ServerCertificates
+from chassis.validation import Validation
+from updater.adapters.exchange_directory import ExchangeDirectory
+from updater.adapters.marks import load_marks
+from updater.adapters.openpgp import load_cipher
+from updater.adapters.sqlite.database import open_database
+from updater.adapters.sqlite.enrolments import SqliteEnrolments
+from updater.adapters.sqlite.feeds import SqliteFeeds
+from updater.adapters.sqlite.incidents import SqliteIncidents
+from updater.adapters.sqlite.inquiries import SqliteInquiries
+from updater.adapters.vault_client import VaultClient
+from updater.config import UpdaterConfig
+from updater.domain.enrolment import AskingPolicy
+from updater.domain.errors import UpdaterError
+from updater.domain.mapping import CYBERSOURCE
+from updater.metrics import UpdaterMetrics
+from updater.rpc.errors import translate
+from updater.rpc.feed_service import FeedHandlers
+from updater.rpc.pages import Pages
+from updater.rpc.routes import VOCABULARY, routes
+from updater.rpc.updater_service import UpdaterHandlers
+from updater.usecases.assembly import Ports, Updater, assemble
+from updater.usecases.choose import Channel
+from updater.usecases.cycle import CycleReport
+from updater.usecases.ports import Clock
+from updater.usecases.worker import Worker
+
+_log = structlog.get_logger("updater")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningUpdater:
+    """An updater that serves."""
+
+    server: GrpcServer
+    ops_port: int
+    updater: Updater
+
+
+@asynccontextmanager
+async def open_updater(config: UpdaterConfig, clock: Clock | None = None) -> AsyncIterator[Updater]:
+    """Open everything but the server: what `run-once` needs. Raises UpdaterError."""
+    async with AsyncExitStack() as stack:
+        cipher = load_cipher(config.exchange_keys)
+        marks = load_marks(config.exchange_keys)
+        database = await stack.enter_async_context(open_database(config.database_path))
+        channel = open_channel(config.vault_address, config.client_tls)
+        await stack.enter_async_context(channel)
+        ports = Ports(
+            vault=VaultClient(channel),
+            cipher=cipher,
+            exchange=ExchangeDirectory(config.exchange_directory),
+            enrolments=SqliteEnrolments(database),
+            inquiries=SqliteInquiries(database),
+            feeds=SqliteFeeds(database),
+            incidents=SqliteIncidents(database),
+            marks=marks,
+            clock=clock or SystemClock(),
+        )
+        updater = assemble(
+            ports,
+            channel_of(config),
+            tenants=config.tenants,
+            answer_timeout=config.answer_timeout,
+            patience=config.patience,
+            by_consent=config.enrol_by_consent,
+        )
+        cycle = replace(updater.cycle, keep_files=config.keep_files)
+        yield replace(updater, cycle=cycle)
+
+
+@asynccontextmanager
+async def running_updater(
+    config: UpdaterConfig, *, metrics: ChassisMetrics | None = None
+) -> AsyncIterator[RunningUpdater]:
+    """Serve and work until the block is left. Raises what keeps an updater from starting."""
+    metrics = metrics or ChassisMetrics()
+    policy = PolicyFile(
+        config.policy,
+        VOCABULARY,
+        on_loaded=lambda loaded: metrics.policy_principals.set(len(loaded.identities)),
+        on_failure=lambda _problem: metrics.policy_failures.inc(),
+    )
+    certificates = ServerCertificates(
+        config.tls,
+        on_loaded=lambda pair: metrics.certificate_expiry.set(pair.not_after.timestamp()),
+        on_failure=lambda _problem: metrics.certificate_failures.inc(),
+    )
+    pulse = Pulse(metrics.loop_lag.set)
+    counted = UpdaterMetrics(metrics.registry)
+    async with AsyncExitStack() as stack:
+        updater = await stack.enter_async_context(open_updater(config))
+        worker = Worker(
+            updater.cycle,
+            config.ask_interval,
+            config.poll_interval,
+            on_report=lambda phase, report: _reported(counted, phase, report),
+            on_failure=lambda phase, error: _failed(counted, phase, error),
+        )
+        guard = _guard(config, metrics, policy)
+        pages = Pages(updater.ports.marks)
+        handlers = UpdaterHandlers(updater, pages, SystemClock(), worker.busy, worker.wake)
+        table = routes(handlers, FeedHandlers(updater, pages))
+        missing = ["starting"]
+        probes = Probes(metrics.registry, pulse.age, lambda: tuple(missing))
+        options = GrpcOptions(
+            listen=config.listen,
+            health_listen=config.health_listen,
+            drain=config.drain_timeout,
+            reflection=config.development,
+        )
+        ops_port = stack.enter_context(serving_ops(config.ops_listen, probes))
+        server = await stack.enter_async_context(
+            serving(
+                [guard.wrap(route) for route in table],
+                certificates.credentials(),
+                options,
+                on_unknown_method=metrics.unknown_method,
+            )
+        )
+        async with _background(worker.run(), policy.watch(), pulse.run()):
+            missing.clear()
+            await server.set_serving(True)
+            _log.info("serving", port=server.port)
+            yield RunningUpdater(server, ops_port, updater)
+            missing.append("draining")
+            await server.set_serving(False)
+            await asyncio.sleep(config.endpoint_delay.total_seconds())
+    _log.info("stopped")
+
+
+def channel_of(config: UpdaterConfig) -> Channel:
+    """Return the one channel as configured."""
+    policy = AskingPolicy(
+        brands=config.brands, every=config.ask_every, not_again_within=config.not_again_within
+    )
+    return Channel(
+        CYBERSOURCE, policy, config.merchants, config.status_email, config.records_per_file
+    )
+
+
+@asynccontextmanager
+async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(each) for each in work]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+
+
+def _guard(config: UpdaterConfig, metrics: ChassisMetrics, policy: PolicyFile) -> Guard:
+    in_flight = InFlight(config.max_in_flight)
+    metrics.watch_in_flight(lambda: in_flight.now)
+
+    async def refused(identity: Identity | None, method: str, tenant: str, reason: str) -> None:
+        """Log a call that was turned away at the door."""
+        principal = identity.principal if identity else "(unknown)"
+        _log.warning("refused", method=method, tenant=tenant, principal=principal, reason=reason)
+
+    return Guard(
+        identify=policy.identify,
+        validation=Validation(),
+        clock=SystemClock(),
+        metrics=metrics,
+        translate=translate,
+        on_refused=refused,
+        limits=CallLimits(
+            in_flight=config.max_in_flight,
+            deadline=config.default_deadline,
+            stream_deadline=config.stream_deadline,
+        ),
+        in_flight=in_flight,
+    )
+
+
+def _reported(counted: UpdaterMetrics, phase: str, report: CycleReport) -> None:
+    counted.count(report)
+    for reason in report.trouble:
+        _log.warning("step put off", phase=phase, reason=reason)
+    for taken, count in report.taken.items():
+        _log.info("files", phase=phase, state=taken.value, count=count)
+
+
+def _failed(counted: UpdaterMetrics, phase: str, error: Exception) -> None:
+    counted.failures.inc()
+    reason = error.reason.value if isinstance(error, UpdaterError) else "UNEXPECTED"
+    with contextlib.suppress(OSError):
+        _log.error("step failed", phase=phase, reason=reason, **describe(error))
