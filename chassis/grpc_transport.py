@@ -120,11 +120,13 @@ async def serving(
     options: GrpcOptions,
     *,
     on_unknown_method: Callable[[], object] = lambda: None,
+    unguarded: Sequence[grpc.GenericRpcHandler] = (),
 ) -> AsyncIterator[GrpcServer]:
     """Serve until the block is left, then drain for `options.drain`.
 
-    `credentials` come from `ServerCertificates.credentials()`, so that mTLS is on. Raises OSError
-    when an address can't be bound.
+    `credentials` come from `ServerCertificates.credentials()`, so that mTLS is on. `unguarded`
+    handlers are asked before the routes and pass no guard: a benchmark's empty call is one, no
+    service has any. Raises OSError when an address can't be bound.
     """
     guarded = tuple(routes)
     services = sorted({item.route.service for item in guarded})
@@ -134,7 +136,8 @@ async def serving(
     if options.reflection:
         names = (*services, _HEALTH_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, api)
-    api.add_generic_rpc_handlers((_Router(guarded, on_unknown_method),))  # last: it counts misses
+    # The router last: it counts misses.
+    api.add_generic_rpc_handlers((*unguarded, _Router(guarded, on_unknown_method)))
     port = _bind(lambda: api.add_secure_port(options.listen, credentials))
     servers, health_port = [api], None
     if options.health_listen is not None:

@@ -51,9 +51,9 @@ def of_module(path: Path) -> Iterator[str]:
             named = {arg.id for arg in node.args if isinstance(arg, ast.Name)}
             if node.func.id in PRINTERS and named & MESSAGES:
                 yield f"{path}:{node.lineno}: makes a message text"
-        if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
-            if node.value.id in MESSAGES:
-                yield f"{path}:{node.lineno}: makes a message text"
+        formatted = node.value if isinstance(node, ast.FormattedValue) else None
+        if isinstance(formatted, ast.Name) and formatted.id in MESSAGES:
+            yield f"{path}:{node.lineno}: makes a message text"
 
 
 def tracked() -> list[Path]:

@@ -25,10 +25,8 @@ def main() -> None:
         descriptors = Path(scratch, "in.binpb")
         descriptors.write_bytes(files.SerializeToString())
         if wanted:
-            status = protoc.main(
-                ["protoc", f"--descriptor_set_in={descriptors}", f"--grpc_python_out={scratch}"]
-                + wanted
-            )
+            options = [f"--descriptor_set_in={descriptors}", f"--grpc_python_out={scratch}"]
+            status = protoc.main(["protoc", *options, *wanted])
             if status:
                 response.error = "protoc refused"
         for made in sorted(Path(scratch).rglob("*_grpc.py")):

@@ -8,11 +8,12 @@ checkpoint → store.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import structlog
 
 from chassis.clock import Clock, SystemClock
@@ -94,9 +95,11 @@ async def running_vault(
     clock: Clock | None = None,
     phases: Phases = NO_PHASES,
     metrics: ChassisMetrics | None = None,
+    unguarded: Sequence[grpc.GenericRpcHandler] = (),
 ) -> AsyncIterator[RunningVault]:
     """Serve until the block is left. Raises what keeps a vault from starting.
 
+    `unguarded` adds methods without any check to the API's port: `make bench` measures against one.
     A store that breaks while serving ends the block with its StoreBroken.
     """
     clock = clock or SystemClock()
@@ -135,6 +138,7 @@ async def running_vault(
                 certificates.credentials(),
                 options,
                 on_unknown_method=metrics.unknown_method,
+                unguarded=unguarded,
             ) as server:
                 missing.clear()
                 await server.set_serving(True)

@@ -1,0 +1,1 @@
+"""Cardvault's client: generated stubs in `cardvault.vault.v1` and `cardvault.updater.v1`."""
