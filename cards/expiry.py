@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final, Literal
 
 
-class ExpiryInvalid(ValueError):  - reads as a sentence, see style.md B
+class ExpiryInvalid(ValueError):
     """A year or month outside its limits. `field` names which; the text never quotes it."""
 
     field: Final[Literal["year", "month"]]

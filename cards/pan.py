@@ -28,7 +28,7 @@ _SENTENCES: Final[Mapping[PanProblem, str]] = {
 }
 
 
-class PanInvalid(ValueError):  - reads as a sentence, see style.md B
+class PanInvalid(ValueError):
     """A text that is no card number. Its text is a fixed sentence and safe to show."""
 
     problem: Final[PanProblem]

@@ -27,6 +27,8 @@ class UpdaterConfig(ServiceConfig):
     ops_listen: str = "127.0.0.1:9452"
     health_listen: str = "127.0.0.1:50062"
     database_url: str = Field(default="sqlite:///.cardvault/updater.db", pattern=r"^sqlite:///.+")
+    tls_certificate: Path = Path(".cardvault/pki/updater.pem")
+    tls_key: Path = Path(".cardvault/pki/updater.key")
     vault_address: str = "127.0.0.1:50051"
     client_certificate: Path = Path(".cardvault/pki/updater.pem")
     """Who the updater is to the vault."""

@@ -103,7 +103,9 @@ def added(*cards: Card) -> dict[CardKey, CardChange]:
 
 def numbers_of(*cards: Card) -> dict[NumberKey, str]:
     """Return the index rows of cards that are new, one number each."""
-    return {a_number(card.fingerprint): card.fingerprint for card in cards}
+    return {
+        a_number(card.fingerprint)._replace(tenant=card.tenant): card.fingerprint for card in cards
+    }
 
 
 def facts(**changes: Any) -> AuditFacts:

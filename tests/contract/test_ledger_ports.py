@@ -134,7 +134,7 @@ async def test_audit_records_are_filtered_and_paged(engine: Engine) -> None:
         (4_000, facts(principal="psp", result="refused")),
     ):
         await engine.store.write(await next_delta(engine, time=time, said=said))
-    await engine.store.write(await next_delta(engine, chain="chn_later", time=5_000))
+    await engine.store.write(await next_delta(engine, chain=CHAIN + "_later", time=5_000))
 
     async def found(**query: object) -> list[int]:
         rows = await engine.audit.audit_rows(AuditQuery(TENANT, 10)._replace(**query))  # type: ignore[arg-type]
@@ -146,8 +146,7 @@ async def test_audit_records_are_filtered_and_paged(engine: Engine) -> None:
     assert await found(principal="psp") == [4_000]
     assert await found(from_time=2_000, to_time=5_000) == [2_000, 4_000]
     assert await found(limit=2) == [1_000, 2_000]
-    later = sorted([CHAIN, "chn_later"]) != ["chn_later", CHAIN]
-    assert await found(after=(4_000, CHAIN, 4)) == ([] if later else [5_000])
+    assert await found(after=(4_000, CHAIN, 4)) == [5_000]
 
 
 async def test_a_chains_records_come_in_order_and_in_pages(engine: Engine) -> None:

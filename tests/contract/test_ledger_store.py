@@ -37,6 +37,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 CARD = a_card("tok_1", customer="anna")
+NOBODY = a_card("tok_9", fingerprint="")
 APPLIED = AppliedKey(TENANT, "update-1", "tok_1")
 BEFORE: dict[str, Any] = {
     "cards": added(CARD),
@@ -50,7 +51,7 @@ BEFORE: dict[str, Any] = {
 CLASHES: dict[str, dict[str, Any]] = {
     "a card that is there": {"cards": added(CARD)},
     "a card at another revision": {"cards": {CARD.key: CardChange(2, CARD)}},
-    "a card that is not there": {"cards": {CardKey(TENANT, "tok_9"): CardChange(1, CARD)}},
+    "a card that is not there": {"cards": {NOBODY.key: CardChange(1, NOBODY)}},
     "a pointer that is there": {"pointers": {a_pointer("tok_1"): PointerChange(None, "tok_2")}},
     "a pointer elsewhere": {"pointers": {a_pointer("tok_1"): PointerChange("tok_2", "tok_3")}},
     "a pointer to drop, elsewhere": {

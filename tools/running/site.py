@@ -1,10 +1,10 @@
 """A whole installation in one directory: data, exchange, both services and the simulator.
 
-    async with Site.temporary() as site:
-        await site.start_vault()
-        async with site.channel("app") as channel: ...
-        site.vault.kill()
-        await site.start_vault()
+async with Site.temporary() as site:
+    await site.start_vault()
+    async with site.channel("app") as channel: ...
+    site.vault.kill()
+    await site.start_vault()
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
 from chassis.runtime import forbid_core_dumps, run
 from chassis.tls import CertificateInvalid, ServerCertificates
-from vault.adapters.local_kms import LocalKms, LocalKeyInvalid
+from vault.adapters.local_kms import LocalKeyInvalid, LocalKms
 from vault.adapters.sqlite.open import open_sqlite
 from vault.cli.settings import load_config
 from vault.config import VaultConfig

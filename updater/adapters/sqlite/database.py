@@ -35,11 +35,18 @@ _PRAGMAS: Final = (
 class Database:
     """Runs work in transactions, one at a time. Made by `open_database` only."""
 
-    __slots__ = ("_connection", "_thread")
+    __slots__ = ("_begin", "_connection", "_thread")
 
-    def __init__(self, connection: apsw.Connection, thread: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        thread: ThreadPoolExecutor,
+        *,
+        begin: str = "BEGIN IMMEDIATE",
+    ) -> None:
         self._connection: Final = connection
         self._thread: Final = thread
+        self._begin: Final = begin
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` in a transaction; durable on return, and nothing of it done if it raises.
@@ -52,7 +59,7 @@ class Database:
 
     def _transact(self, work: Work[T]) -> T:
         try:
-            with _transaction(self._connection):
+            with _transaction(self._connection, self._begin):
                 return work(self._connection)
         except apsw.FullError:
             raise StorageFull("the disk is full") from None
@@ -61,8 +68,8 @@ class Database:
 
 
 @contextmanager
-def _transaction(connection: apsw.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(connection: apsw.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    connection.execute(begin)
     try:
         yield
         connection.execute("COMMIT")
@@ -82,6 +89,22 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
         connection = await loop.run_in_executor(thread, _connect, path)
         try:
             yield Database(connection, thread)
+        finally:
+            await loop.run_in_executor(thread, connection.close)
+
+
+@asynccontextmanager
+async def open_beside(path: Path, *, writable: bool = False) -> AsyncIterator[Database]:
+    """Open a database that an updater may be using: to look, or for a single small change.
+
+    It must exist and be at this release's schema. Raises StoreUnavailable, DatabaseTooNew.
+    """
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, thread_name_prefix="updater-db") as thread:
+        connection = await loop.run_in_executor(thread, _connect_beside, path, writable)
+        begin = "BEGIN IMMEDIATE" if writable else "BEGIN"
+        try:
+            yield Database(connection, thread, begin=begin)
         finally:
             await loop.run_in_executor(thread, connection.close)
 
@@ -116,6 +139,20 @@ def _connect(path: Path) -> apsw.Connection:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     _migrate(connection)
+    return connection
+
+
+def _connect_beside(path: Path, writable: bool) -> apsw.Connection:  # noqa: FBT001
+    flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
+    try:
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.execute(_PRAGMAS[0])
+        version = int(connection.pragma("user_version"))
+    except (apsw.CantOpenError, apsw.NotADBError):
+        raise StoreUnavailable("there is no updater database here") from None
+    if version != latest_version():
+        connection.close()
+        raise DatabaseTooNew("the database has another release's schema: run migrate")
     return connection
 
 

@@ -1,0 +1,87 @@
+"""`serve`, `migrate` and `check-config`."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import click
+
+from chassis.logs import configure_logs
+from chassis.metrics import ChassisMetrics
+from chassis.policy import PolicyInvalid
+from chassis.policy_file import PolicyFile
+from chassis.runtime import forbid_core_dumps, run
+from chassis.tls import CertificateInvalid, read_key_pair
+from updater.adapters.marks import load_marks
+from updater.adapters.openpgp import load_cipher
+from updater.adapters.sqlite.database import latest_version, open_database, schema_version
+from updater.cli.settings import load_config, said, told
+from updater.config import UpdaterConfig
+from updater.domain.errors import UpdaterError
+from updater.rpc.routes import VOCABULARY
+from updater.wiring import running_updater
+
+
+@click.command()
+def serve() -> None:
+    """Serve and work in the foreground until SIGTERM or SIGINT, then drain."""
+    config = load_config()
+    forbid_core_dumps()
+    metrics = ChassisMetrics()
+    configure_logs(
+        service="updater",
+        level=config.log_level,
+        on_dropped=metrics.log_dropped.inc,
+        on_redacted=metrics.log_redacted.inc,
+    )
+    with told():
+        run(_serve(config, metrics))
+
+
+async def _serve(config: UpdaterConfig, metrics: ChassisMetrics) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running_updater(config, metrics=metrics):
+        await stop.wait()
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    config = load_config()
+    with told():
+        before = schema_version(config.database_path)
+        asyncio.run(_migrate(config))
+        click.echo(f"{config.database_path}: schema {before} → {latest_version()}")
+
+
+async def _migrate(config: UpdaterConfig) -> None:
+    async with open_database(config.database_path):
+        return
+
+
+@click.command("check-config")
+def check_config() -> None:
+    """Check settings, policy, certificates and keys without serving; exit 1 names what is wrong."""
+    config = load_config()
+    checks: list[tuple[str, Callable[[], object]]] = [
+        ("policy", lambda: PolicyFile(config.policy, VOCABULARY)),
+        ("certificate", lambda: read_key_pair(config.tls)),
+        ("client certificate", lambda: read_key_pair(config.client_tls)),
+        ("exchange keys", lambda: load_cipher(config.exchange_keys)),
+        ("MAC key", lambda: load_marks(config.exchange_keys)),
+    ]
+    failed = False
+    for name, check in checks:
+        try:
+            check()
+        except (PolicyInvalid, CertificateInvalid, UpdaterError, OSError) as error:
+            failed = True
+            click.echo(f"{name}: {said(error)}", err=True)
+        else:
+            click.echo(f"{name}: good")
+    if failed:
+        raise click.exceptions.Exit(1)
+    click.echo("the configuration can be served")
