@@ -57,7 +57,12 @@ def readings(parts: Parts) -> list[Reading]:
                 "drops": "Times all keys were dropped",
             },
         ),
-        Reading("keyring_tenants", "Tenants with warm keys", lambda: parts.keyring.tenants, counter=False),
+        Reading(
+            "keyring_tenants",
+            "Tenants with warm keys",
+            lambda: parts.keyring.tenants,
+            counter=False,
+        ),
         Reading(
             "keyring_oldest_age_seconds",
             "Age of the oldest warm keys",

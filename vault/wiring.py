@@ -56,6 +56,7 @@ from vault.usecases.key_making import KeyMaker
 from vault.usecases.keyring import CachedKeyring
 from vault.usecases.ledger.ledger import GroupCommitLedger
 from vault.usecases.ledger.phases import NO_PHASES, Phases
+from vault.usecases.ports import StoreBroken
 from vault.usecases.refusals import RefusalAudit
 from vault.usecases.relay import Relay
 from vault.usecases.sweeper import Sweeper, SweepLimits
@@ -117,13 +118,14 @@ async def running_vault(
     )
     pulse = Pulse(metrics.loop_lag.set)
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(_engine(config))
+        fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
+        engine = await stack.enter_async_context(_engine(config, fault))
         core = await _core(config, engine, clock, phases)
         register(metrics.registry, readings(core))
         validation = Validation()
         guard = _guard(config, clock, metrics, policy, validation, core)
         guarded = [guard.wrap(route) for route in routes(_handlers(core, clock, validation))]
-        async with _background(core, (policy.watch(), pulse.run())):
+        async with _background(core, (policy.watch(), pulse.run(), _until_broken(fault))):
             missing: list[str] = ["starting"]
             probes = Probes(metrics.registry, pulse.age, lambda: tuple(missing))
             ops_port = stack.enter_context(serving_ops(config.ops_listen, probes))
@@ -151,14 +153,24 @@ async def running_vault(
 
 
 @asynccontextmanager
-async def _engine(config: VaultConfig) -> AsyncIterator[Engine]:
+async def _engine(config: VaultConfig, fault: asyncio.Future[StoreBroken]) -> AsyncIterator[Engine]:
     path = config.sqlite_path
     if path is None:
         async with open_memory() as engine:
             yield engine
     else:
-        async with open_sqlite(path) as engine:
+
+        def broken(error: StoreBroken) -> None:
+            if not fault.done():
+                fault.set_result(error)
+
+        async with open_sqlite(path, broken=broken) as engine:
             yield engine
+
+
+async def _until_broken(fault: asyncio.Future[StoreBroken]) -> None:
+    """Raise what broke the store, whoever met it: a flush, a read or a checkpoint."""
+    raise await fault
 
 
 async def _core(config: VaultConfig, engine: Engine, clock: Clock, phases: Phases) -> Core:

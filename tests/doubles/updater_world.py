@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pysequoia import Cert, Tsk, decrypt, encrypt
+
 from cards.brands import Brand, brand_of
 from tests.doubles.updater_faults import Faults, Faulty
 from tests.doubles.updater_vault import DoubleVault
@@ -30,8 +32,6 @@ from updater.files.cybersource_records import (
 )
 from updater.usecases.assembly import Ports, Updater, assemble
 from updater.usecases.choose import Channel
-
-from pysequoia import Cert, Tsk, decrypt, encrypt
 
 DAY = 86_400_000_000
 POLICY = AskingPolicy(brands=frozenset({Brand.VISA, Brand.MASTERCARD, Brand.DISCOVER}))

@@ -19,9 +19,11 @@ from vault.adapters.sqlite.open import open_sqlite
 from vault.cli.settings import load_config
 from vault.config import VaultConfig
 from vault.rpc.routes import VOCABULARY
+from vault.usecases.ports import StoreBroken
 from vault.wiring import running_vault
 
 _log = structlog.get_logger("vault")
+BROKEN = 70  # EX_SOFTWARE of sysexits.h: a supervisor may start again, by hand is better
 
 
 @click.command()
@@ -36,7 +38,13 @@ def serve() -> None:
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    run(_serve(config, metrics))
+    try:
+        run(_serve(config, metrics))
+    except* StoreBroken:
+        # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
+        # start recover from the log.
+        _log.critical("the database failed: stopping", state="broken")
+        raise SystemExit(BROKEN) from None
 
 
 async def _serve(config: VaultConfig, metrics: ChassisMetrics) -> None:

@@ -136,6 +136,11 @@ class ApplyUpdate:
     dry_run: bool = False
     number_unusable: bool = False  # a new number came that is no card number
 
+    @property
+    def source_name(self) -> str:
+        """Name the channel and file that this came from, as versions and events record it."""
+        return f"{self.channel}/{self.file}"
+
 
 @dataclass(slots=True, frozen=True)
 class EraseCard:

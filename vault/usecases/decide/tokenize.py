@@ -16,6 +16,7 @@ from vault.domain.card import (
 from vault.domain.contents import Contents
 from vault.domain.events import EventType
 from vault.domain.intents import AddCard, EditCard, Entry
+from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import TokenizeResult
 from vault.usecases.decide.context import Context, Decision, Verdict, outcome_text
 from vault.usecases.decide.edit import edited
@@ -117,13 +118,21 @@ def _differences(card: Card, held: Contents, sent: AddCard) -> tuple[str, ...]:
     return tuple(name for name, differs in checks if differs)
 
 
+def _unused_token(ctx: Context, tenant: str, intent: AddCard) -> str:
+    """Draw a token that no card of this flush has; one that is stored fails the flush's write."""
+    for _attempt in range(8):
+        token = new_token(intent.token_format, intent.contents.pan, ctx.now, ctx.random)
+        if CardKey(tenant, token) not in ctx.state.cards:
+            return token
+    raise VaultError(Reason.CONTENTION)
+
+
 def _new_card(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> Card:
     contents = intent.contents
     pan = contents.pan
-    token = new_token(intent.token_format, pan, ctx.now, ctx.random)
     card = Card(
         tenant=tenant,
-        token=token,
+        token=_unused_token(ctx, tenant, intent),
         revision=1,
         credential_version=1,
         kind=intent.kind.value,

@@ -7,8 +7,8 @@ what it *does*. Source: account-updater.md, sections 5.1 and 5.4; `api.md`, Cred
 from __future__ import annotations
 
 from cards.expiry import Expiry
+from cards.outcomes import BRINGS_EXPIRY, BRINGS_NUMBER
 from cards.outcomes import Outcome as UpdateOutcome
-from cards.pan import Pan
 from vault.domain.card import (
     Card,
     Cause,
@@ -29,9 +29,10 @@ from vault.domain.intents import ApplyUpdate, Entry
 from vault.domain.lifecycle import NEWS, News, after_network
 from vault.domain.outcome import Refused
 from vault.domain.results import Disposition, UpdateResult
-from vault.usecases.decide.age import Age, age_of
+from vault.usecases.decide.age import Age, Lineage, age_of, lineage_of
 from vault.usecases.decide.context import Context, Decision, Verdict
 from vault.usecases.decide.edit import with_contents
+from vault.usecases.decide.numbers import fingerprint_of
 from vault.usecases.decide.sealing import open_current
 from vault.usecases.ledger.state import AppliedKey, NumberKey
 
@@ -101,64 +102,74 @@ def _correction(intent: ApplyUpdate) -> bool:
 
 
 def _news(ctx: Context, card: Card, intent: ApplyUpdate) -> Verdict:
+    lineage = lineage_of(card, ctx.state.versions.get(card.key, ()), intent.asked_version)
+    settled = _settled_by_lineage(ctx, card, intent, lineage)
+    if settled is not None:
+        return settled
     held = open_current(ctx.keys[card.tenant], card)
     wanted, unconfirmed = _contents_after(held, intent)
-    news = NEWS[intent.outcome]
+    news = _news_in(ctx, intent, held, wanted)
     brings = news in {News.NUMBER, News.EXPIRY}
-    same = brings and wanted == held
     age = age_of(card, intent)
     if age is Age.OLDER:
         return _unchanged(intent, card, Disposition.STALE, "the card knows something newer")
-    if age is Age.TIED:
-        return _tied(ctx, card, intent, same=same)
-    backwards = (
-        news is News.EXPIRY
-        and held.expiry is not None
-        and wanted.expiry is not None
-        and wanted.expiry < held.expiry
-    )
-    if backwards:
+    status = card.status if wanted == held and brings else after_network(Status(card.status), news)
+    if age is Age.TIED and (wanted != held if brings else status != card.status):
+        return _unchanged(intent, card, Disposition.CONFLICT, "another answer of the same age")
+    if intent.outcome is not UpdateOutcome.CORRECTED and _backwards(held, wanted):
         return _unchanged(intent, card, Disposition.REJECTED, "an earlier expiry")
-    status = _status_after(ctx, card, news, intent)
-    held_after = _holds_after(ctx, card, intent)
-    if same and status.value == card.status:
+    after = card._replace(status=status, holds=pack_holds(_holds_after(ctx, card, intent)))
+    if brings and wanted == held:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "number and expiry as they are")
-    if not brings and status.value == card.status and held_after == holds_of(card):
+    if not brings and after == card:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "status as it is")
     return _changed(
-        ctx,
-        card,
-        intent,
-        held,
-        None if same or not brings else wanted,
-        status=status,
-        holds=held_after,
-        unconfirmed=unconfirmed,
+        ctx, card, after, intent, held, wanted if brings else None, unconfirmed=unconfirmed
     )
 
 
-def _tied(ctx: Context, card: Card, intent: ApplyUpdate, *, same: bool) -> Verdict:
-    """Two answers of one age: the same contents are no news, other contents a conflict."""
+def _settled_by_lineage(
+    ctx: Context, card: Card, intent: ApplyUpdate, lineage: Lineage
+) -> Decision | None:
+    """Decide what needs no comparing of ages: the answer is not about this card any more."""
+    if not lineage.followed:
+        return _unchanged(intent, card, Disposition.STALE, "not a network's version since")
+    fingerprint = card.fingerprint if lineage.same_number else ""
+    if intent.outcome in BRINGS_NUMBER and intent.new_pan is not None:
+        fingerprint = fingerprint_of(ctx, card.tenant, card.kind, intent.new_pan)[0]
+    elif not lineage.same_number:
+        return _unchanged(intent, card, Disposition.STALE, "about a number that was replaced")
+    brings = intent.outcome in BRINGS_EXPIRY
+    if brings and any(
+        number == fingerprint and intent.new_expiry in {0, expiry}
+        for number, expiry in lineage.later
+    ):
+        return _unchanged(intent, card, Disposition.NO_CHANGE, "applied before")
+    return None
+
+
+def _news_in(ctx: Context, intent: ApplyUpdate, held: Contents, wanted: Contents) -> News:
+    """Return what an answer means, by its contents as well as by its code (section B)."""
     news = NEWS[intent.outcome]
-    brings = news in {News.NUMBER, News.EXPIRY}
-    agrees = same if brings else _status_after(ctx, card, news, intent).value == card.status
-    if agrees:
-        return _unchanged(intent, card, Disposition.NO_CHANGE, "as the card already says")
-    return _unchanged(intent, card, Disposition.CONFLICT, "another answer of the same age")
+    if intent.outcome is UpdateOutcome.CLOSED_OR_CONTACT and ctx.rules.closed_or_contact_closes:
+        return News.CLOSED
+    # "A new number" that is the old one is news of the expiry: it reopens nothing.
+    return News.EXPIRY if news is News.NUMBER and wanted.pan == held.pan else news
+
+
+def _backwards(held: Contents, wanted: Contents) -> bool:
+    if held.expiry is None or wanted.expiry is None or wanted.pan != held.pan:
+        return False
+    return wanted.expiry < held.expiry
 
 
 def _contents_after(held: Contents, intent: ApplyUpdate) -> tuple[Contents, bool]:
     """Return the contents that an answer means; a blank new expiry keeps the old, unconfirmed."""
-    pan: Pan = intent.new_pan or held.pan
+    brings = intent.outcome in BRINGS_NUMBER  # a number beside any other is not to be used
+    pan = intent.new_pan if brings and intent.new_pan is not None else held.pan
     expiry = Expiry.from_int(intent.new_expiry) if intent.new_expiry else held.expiry
-    unconfirmed = intent.new_pan is not None and not intent.new_expiry and expiry is not None
+    unconfirmed = pan != held.pan and not intent.new_expiry and expiry is not None
     return Contents(pan, expiry, held.cardholder_name, held.billing_address), unconfirmed
-
-
-def _status_after(ctx: Context, card: Card, news: News, intent: ApplyUpdate) -> Status:
-    if intent.outcome is UpdateOutcome.CLOSED_OR_CONTACT and ctx.rules.closed_or_contact_closes:
-        news = News.CLOSED
-    return after_network(Status(card.status), news)
 
 
 def _holds_after(ctx: Context, card: Card, intent: ApplyUpdate) -> frozenset[Hold]:
@@ -172,20 +183,15 @@ def _holds_after(ctx: Context, card: Card, intent: ApplyUpdate) -> frozenset[Hol
 def _changed(
     ctx: Context,
     card: Card,
+    after: Card,
     intent: ApplyUpdate,
     held: Contents,
     wanted: Contents | None,
     *,
-    status: Status,
-    holds: frozenset[Hold],
     unconfirmed: bool,
 ) -> Decision:
-    after = card._replace(
-        revision=card.revision + 1,
-        update_time=ctx.now,
-        status=status.value,
-        holds=pack_holds(holds),
-    )
+    after = after._replace(revision=card.revision + 1, update_time=ctx.now)
+    event = EventType.HOLD_CHANGED if after.status == card.status else EventType.STATUS_CHANGED
     superseded: Version | None = None
     missing: dict[NumberKey, str] = {}
     if wanted is not None:
@@ -198,13 +204,12 @@ def _changed(
             held,
             wanted,
             Cause.NETWORK,
-            source=f"{intent.channel}/{intent.file}",
+            source=intent.source_name,
             times=intent.times,
         )
         after = after._replace(expiry_unconfirmed=unconfirmed)
     else:
         after = after._replace(
-            version_cause=card.version_cause,
             event_time=intent.times.event,
             file_time=intent.times.file,
             asked_time=intent.times.asked,
@@ -214,9 +219,9 @@ def _changed(
         return decision
     decision.before, decision.after = card, after
     decision.superseded, decision.numbers = superseded, missing
-    decision.event = EventType.UPDATED if wanted is not None else EventType.STATUS_CHANGED
+    decision.event = EventType.UPDATED if wanted is not None else event
     decision.cause = Cause.NETWORK
-    decision.source = f"{intent.channel}/{intent.file}"
+    decision.source = intent.source_name
     return decision
 
 
@@ -230,6 +235,9 @@ def _without_network_state(card: Card) -> str:
 def _with_hold(ctx: Context, card: Card, intent: ApplyUpdate, kind: HoldType) -> Verdict:
     hold = Hold(kind, intent.merchant_account)
     holds = holds_of(card)
+    lineage = lineage_of(card, ctx.state.versions.get(card.key, ()), intent.asked_version)
+    if not lineage.followed:
+        return _unchanged(intent, card, Disposition.STALE, "not a network's version since")
     if hold in holds:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "held already")
     after = card._replace(
@@ -240,7 +248,7 @@ def _with_hold(ctx: Context, card: Card, intent: ApplyUpdate, kind: HoldType) ->
         return decision
     decision.before, decision.after = card, after
     decision.event, decision.cause = EventType.HOLD_CHANGED, Cause.NETWORK
-    decision.source = f"{intent.channel}/{intent.file}"
+    decision.source = intent.source_name
     return decision
 
 
@@ -264,7 +272,7 @@ def _decision(intent: ApplyUpdate, result: UpdateResult) -> Decision:
         value=result,
         token=intent.token,
         result="dry_run" if intent.dry_run else result.disposition.value.lower(),
-        note=f"{intent.outcome} {intent.raw_code} {intent.channel}/{intent.file} {times}".strip(),
+        note=f"{intent.outcome} {intent.raw_code} {intent.source_name} {times}".strip(),
         applied=None
         if intent.dry_run or result.card is None
         else (intent.update_id, result.disposition.value),

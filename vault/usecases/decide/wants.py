@@ -70,6 +70,7 @@ def _want_change(want: Want, key: CardKey, intent: Intent, keys: TenantKeys) -> 
         want.versions.add(key)
     elif isinstance(intent, ApplyUpdate):
         want.applied.add(AppliedKey(key.tenant, intent.update_id, intent.token))
+        want.versions.add(key)  # the lineage from the version that was asked about
         pan = intent.new_pan
     elif isinstance(intent, EditCard):
         pan = intent.pan

@@ -91,7 +91,7 @@ async def test_a_read_shows_nothing_that_is_not_synced(
     def look(event: FileEvent) -> None:
         if event == FileEvent("sync", "wal"):
             rows = database._inline.execute("SELECT count(*) FROM cards").fetchall()
-            seen.append(rows[0][0])
+            seen.append(int(str(rows[0][0])))
 
     async with running(engine) as ledger:
         await tokenize(ledger, add(1))

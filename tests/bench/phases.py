@@ -1,0 +1,88 @@
+"""What is measured, as data: operations, phases, and how much of each a run does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Operation = Literal["Tokenize", "Detokenize", "BatchTokenize", "BatchDetokenize"]
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    "Tokenize",
+    "Detokenize",
+    "BatchTokenize",
+    "BatchDetokenize",
+)
+BATCH: Final = 100
+IN_FLIGHT: Final = (1, 16, 64)
+REVEAL_SHARE: Final = 0.70
+CALL_TIMEOUT_S: Final = 10.0
+MOST_FAILURES: Final = 100
+"""A phase with more stops early: it is invalid anyway."""
+
+
+def cards_in(operation: Operation) -> int:
+    """Return how many cards one call handles."""
+    return BATCH if operation.startswith("Batch") else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One generator's share of one measured phase; what the runner sends it.
+
+    Ends at `seconds` or after `most_calls`, whichever is first. `empty` sends the operation's
+    requests to the empty method instead. `first_card` is where this share's cards begin: no two
+    shares of a run overlap. `rate` (calls a second) makes it an open loop over the mix.
+    """
+
+    operation: Operation
+    empty: bool
+    in_flight: int
+    seconds: float
+    most_calls: int
+    first_card: int
+    rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much a run does; every number bounds a loop."""
+
+    name: str
+    fill_cards: int
+    rounds: int
+    phase_seconds: float
+    calls_per_second: int
+    """More than any server answers: so many requests are prepared per second of a phase."""
+    open_loop_rate: float
+    open_loop_seconds: float
+    budget_calls: int
+    syncs: int
+
+    def most_calls(self, operation: Operation) -> int:
+        """Return how many calls a phase may make at most."""
+        return max(8, int(self.phase_seconds * self.calls_per_second / cards_in(operation) ** 0.6))
+
+
+FULL: Final = Plan(
+    name="full",
+    fill_cards=20_000,
+    rounds=3,
+    phase_seconds=3.0,
+    calls_per_second=6_000,
+    open_loop_rate=1_000.0,
+    open_loop_seconds=60.0,
+    budget_calls=100,
+    syncs=500,
+)
+QUICK: Final = Plan(
+    name="quick",
+    fill_cards=1_000,
+    rounds=1,
+    phase_seconds=0.4,
+    calls_per_second=6_000,
+    open_loop_rate=1_000.0,
+    open_loop_seconds=3.0,
+    budget_calls=20,
+    syncs=100,
+)

@@ -1,0 +1,47 @@
+"""CPU time of a process and its threads, from /proc: utime + stime, all threads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(stat: str, ticks: int = TICKS) -> float:
+    """Return user and system seconds from the text of a `stat` file (proc(5)).
+
+    The command's name is in parentheses and may hold spaces and parentheses of its own. Raises
+    ValueError for a text that isn't one.
+    """
+    _before, closing, rest = stat.rpartition(") ")
+    fields = rest.split()
+    if not closing or len(fields) < 13:
+        raise ValueError("this is not a /proc/<pid>/stat")
+    return (int(fields[11]) + int(fields[12])) / ticks  # fields 14 and 15, counted from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU seconds so far: of the whole process, and of the threads that were asked about."""
+
+    process: float
+    threads: dict[str, float]
+
+    def since(self, earlier: Cpu) -> Cpu:
+        """Return what was used between two readings."""
+        used = {name: now - earlier.threads[name] for name, now in self.threads.items()}
+        return Cpu(self.process - earlier.process, used)
+
+
+def read_cpu(pid: int, threads: dict[str, int]) -> Cpu:
+    """Read a living process; `threads` maps names to thread ids. Raises OSError if it is gone."""
+    root = Path(f"/proc/{pid}")
+    return Cpu(
+        cpu_seconds((root / "stat").read_text()),
+        {
+            name: cpu_seconds((root / f"task/{thread}/stat").read_text())
+            for name, thread in threads.items()
+        },
+    )
