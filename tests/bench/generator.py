@@ -15,8 +15,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -24,11 +25,13 @@ from chassis.channel import open_channel
 from chassis.runtime import run
 from chassis.tls import TlsFiles
 from tests.bench.empty import empty_path
-from tests.bench.phases import CALL_TIMEOUT_S, MOST_FAILURES, REVEAL_SHARE, Operation, Phase
+from tests.bench.phases import CALL_TIMEOUT_S, EMPTY_REQUESTS, MOST_FAILURES, REVEAL_SHARE, Operation, Phase
 from tests.bench.requests import Requests, identity_of, path_of, tokens_in, wrong
 from tests.bench.stats import Schedule, reveals
 
-MOST_OUTSTANDING = 4_096
+Send: TypeAlias = tuple[Operation, Any, bytes]
+"""An operation, the method to call for it, and the request's bytes."""
+MOST_OUTSTANDING: Final = 4_096
 """Of an open loop. Further calls wait, and the wait counts: latency is from the intended time."""
 
 
@@ -37,13 +40,13 @@ class Job:
     """A prepared phase and what came of it."""
 
     phase: Phase
-    sends: list[tuple[Operation, Any, bytes]]
+    sends: list[Send]
     latencies: list[float] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
     replies: list[tuple[Operation, bytes, bytes]] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
 
-    async def call(self, send: tuple[Operation, Any, bytes], since: float) -> None:
+    async def call(self, send: Send, since: float) -> None:
         """Make one call, and record it from `since` on."""
         operation, method, request = send
         try:
@@ -52,7 +55,8 @@ class Job:
             self.failures[error.code().name] += 1
             return
         self.latencies.append(time.perf_counter() - since)
-        self.replies.append((operation, request, reply))
+        if not self.phase.empty:
+            self.replies.append((operation, request, reply))
 
 
 class Generator:
@@ -87,12 +91,13 @@ class Generator:
 
     async def _prepare(self, phase: Phase) -> dict[str, Any]:
         requests = Requests(self._tokens, phase.first_card)
-        sends = []
+        sends: list[Send] = []
         method = None if phase.rate else await self._method(phase, requests)
         mixed = {
             name: self._method_at(name, path_of(name)) for name in ("Tokenize", "Detokenize")
         }
-        for index in range(phase.most_calls):
+        distinct = EMPTY_REQUESTS if phase.empty else phase.most_calls
+        for index in range(min(distinct, phase.most_calls)):
             operation = phase.operation
             if method is None:
                 operation = "Detokenize" if reveals(index, REVEAL_SHARE) else "Tokenize"
@@ -140,16 +145,16 @@ class Generator:
             with self._tokens_path.open("a") as file:
                 for _operation, _request, reply in job.replies:
                     file.writelines(f"{token}\n" for token in tokens_in(reply))
-        found = 0 if job.phase.empty else sum(wrong(*each) for each in job.replies)
+        found = sum(wrong(*each) for each in job.replies)
         return {"latencies": job.latencies, "lateness": job.lateness, "wrong": found}
 
 
 async def _closed_loop(job: Job) -> None:
     """Keep `in_flight` calls under way: the next one leaves when its predecessor is answered."""
     until = time.perf_counter() + job.phase.seconds
-    sends = iter(job.sends)
+    sends = islice(cycle(job.sends), job.phase.most_calls)
 
-    async def lane(sends: Iterator[tuple[Operation, Any, bytes]]) -> None:
+    async def lane(sends: Iterator[Send]) -> None:
         for send in sends:
             now = time.perf_counter()
             if now >= until or job.failures.total() > MOST_FAILURES:

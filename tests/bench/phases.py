@@ -21,6 +21,18 @@ MOST_FAILURES: Final = 100
 """A phase with more stops early: it is invalid anyway."""
 
 
+_MOST_CALLS_A_SECOND: Final = {
+    # More than any server of today answers: so many requests are prepared per second of a phase.
+    "Tokenize": 6_000,
+    "Detokenize": 6_000,
+    "BatchTokenize": 250,
+    "BatchDetokenize": 1_000,
+}
+EMPTY_REQUESTS: Final = 100
+"""The empty method doesn't look at what it is sent: so many requests are sent in turn."""
+MOST_EMPTY_CALLS_A_SECOND: Final = 6_000
+
+
 def cards_in(operation: Operation) -> int:
     """Return how many cards one call handles."""
     return BATCH if operation.startswith("Batch") else 1
@@ -52,8 +64,6 @@ class Plan:
     fill_cards: int
     rounds: int
     phase_seconds: float
-    calls_per_second: int
-    """More than any server answers: so many requests are prepared per second of a phase."""
     open_loop_rate: float
     open_loop_seconds: float
     budget_calls: int
@@ -61,7 +71,7 @@ class Plan:
 
     def most_calls(self, operation: Operation) -> int:
         """Return how many calls a phase may make at most."""
-        return max(8, int(self.phase_seconds * self.calls_per_second / cards_in(operation) ** 0.6))
+        return max(100, int(self.phase_seconds * _MOST_CALLS_A_SECOND[operation]))
 
 
 FULL: Final = Plan(
@@ -69,7 +79,6 @@ FULL: Final = Plan(
     fill_cards=20_000,
     rounds=3,
     phase_seconds=3.0,
-    calls_per_second=6_000,
     open_loop_rate=1_000.0,
     open_loop_seconds=60.0,
     budget_calls=100,
@@ -80,7 +89,6 @@ QUICK: Final = Plan(
     fill_cards=1_000,
     rounds=1,
     phase_seconds=0.4,
-    calls_per_second=6_000,
     open_loop_rate=1_000.0,
     open_loop_seconds=3.0,
     budget_calls=20,

@@ -17,9 +17,7 @@ def stored_rows(site: VaultSite) -> Mapping[str, int]:
     Events are counted by the revisions of cards: each event makes one, and the outbox itself is
     emptied by its relay.
     """
-    database = apsw.Connection(
-        str(site.directory / "vault.db"), flags=apsw.SQLITE_OPEN_READONLY
-    )
+    database = apsw.Connection(str(site.directory / "vault.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         counts = {
             table: int(database.execute(f"SELECT count(*) FROM {table}").get)  # noqa: S608

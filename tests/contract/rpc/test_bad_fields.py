@@ -92,9 +92,9 @@ async def _good_call_works(route: Route, client: Client) -> card_pb2.Card:
     answer = await send(client.channel, route, good_request(short(route), card))
     assert answer.code == "OK"
     for reply in answer.replies:
-        assert not any(
-            result.HasField("error") for result in getattr(reply, "results", ())
-        ), "the good request is not good"
+        assert not any(result.HasField("error") for result in getattr(reply, "results", ())), (
+            "the good request is not good"
+        )
     return await card_for(short(route), client)
 
 

@@ -33,8 +33,7 @@ FIRST_HEAD: Final = (
     " FROM control WHERE id = 1 AND seal_epoch = ? AND key_epoch = ?"
 )
 END_CHAINS: Final = Rows(
-    "UPDATE chains SET ended = 1 FROM ($ROWS) AS k WHERE chains.chain = k.column1"
-    " AND chains.sequence = k.column2 AND chains.hash = k.column3 AND chains.ended = 0",
+    "UPDATE chains SET ended = 1 WHERE (chain, sequence, hash) IN ($ROWS) AND +ended = 0",
     3,
 )
 ADD_AUDIT: Final = inserting("audit", AuditRow._fields)

@@ -1,6 +1,7 @@
 """What has expired goes, in bounded batches, through the ledger, unless it is held."""
 
 import asyncio
+from typing import get_type_hints
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.doubles.vault_ports_ledger import FakeHousekeeping, FakeLedger
 from vault.domain.card import Card, CardKey, Hold, HoldType, pack_holds
 from vault.domain.intents import EraseCard, PurgeVersion
 from vault.usecases.ports import CommitInDoubt, StoreBroken, StoreError, StoreFull, StoreUnavailable
-from vault.usecases.sweeper import PRINCIPAL, SweepLimits, Sweeper
+from vault.usecases.sweeper import PRINCIPAL, Sweeper, SweepLimits
 
 LIMITS = SweepLimits(interval_s=0.001, batch=10, batches=3, pause_s=0.0)
 HELD = pack_holds(frozenset({Hold(HoldType.LEGAL_HOLD)}))
@@ -28,10 +29,8 @@ class Bench:
         self, token: str, *, holds: str = "", live: bool = False, tenant: str = "t"
     ) -> CardKey:
         """Keep a card, deleted and past its grace unless `live`."""
-        values: list[object] = [
-            {"int": 0, "str": "", "bool": False}.get(str(kind), None)
-            for kind in Card.__annotations__.values()
-        ]
+        blank: dict[object, object] = {int: 0, str: "", bool: False}
+        values = [blank.get(kind) for kind in get_type_hints(Card).values()]
         card = Card._make(values)._replace(
             tenant=tenant,
             token=token,

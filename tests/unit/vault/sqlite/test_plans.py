@@ -1,0 +1,254 @@
+"""Every statement searches by the index it was written for, on empty and on large tables.
+
+Two traps were seen: a plan made while the tables were empty, and a tenant's index taken where a
+token's was meant (120 microseconds instead of 14).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import apsw
+import pytest
+
+from vault.adapters.sqlite import housekeeping, reading, store, trail, writing
+from vault.adapters.sqlite.connection import migrate, open_writer
+from vault.adapters.sqlite.sql import Rows
+from vault.adapters.sqlite.store import listing
+from vault.adapters.sqlite.trail import audit_listing
+from vault.domain.queries import AuditQuery, CardQuery
+
+MODULES = (reading, writing, store, housekeeping, trail)
+CARD = "cards (tenant=? AND token=?)"
+NUMBER = "cards_by_fingerprint (tenant=? AND fingerprint=?)"
+OLD_NUMBER = "card_versions_by_fingerprint (tenant=? AND fingerprint=?)"
+POINTER = "existing_cards (tenant=? AND fingerprint=? AND customer=? AND kind=? AND token_format=?)"
+REQUEST = "requests (tenant=? AND principal=? AND request_id=?)"
+CONTROL = "control (rowid=?)"
+# What each statement searches, in order; an INSERT of VALUES searches nothing.
+EXPECTED: dict[str, list[str]] = {
+    "HEAD": [CONTROL, "chains (chain=?)"],
+    "CARDS": [CARD],
+    "REQUESTS": [REQUEST, CARD],
+    "NUMBERS": ["fingerprints (tenant=? AND mac=?)"],
+    "POINTERS": [POINTER, CARD],
+    "SIBLING_CARDS": [
+        CARD,
+        "cards_by_fingerprint (tenant=? AND fingerprint=? AND customer=?)",
+        "TEMP B-TREE FOR ORDER BY",  # of one customer's cards with one number
+    ],
+    "VERSIONS": ["card_versions (tenant=? AND token=?)", "TEMP B-TREE FOR ORDER BY"],
+    "HOLDERS": [NUMBER],
+    "FORMER_HOLDERS": [OLD_NUMBER, CARD],
+    "APPLIED": ["applied_updates (tenant=? AND update_id=? AND token=?)"],
+    "MOVE_HEAD": ["chains (chain=?)", CONTROL],
+    "FIRST_HEAD": [CONTROL],
+    "END_CHAINS": ["chains (chain=?)"],
+    "ADD_AUDIT": [],
+    "ADD_CARDS": [],
+    "CHANGE_CARDS": [CARD],
+    "KNOWN_NUMBERS": [NUMBER, OLD_NUMBER],
+    "ADD_NUMBERS": [],
+    "DROP_NUMBERS": ["fingerprints (tenant=? AND mac=?)", NUMBER, OLD_NUMBER],
+    "ADD_VERSIONS": [],
+    "DROP_VERSIONS": ["card_versions (tenant=? AND token=? AND credential_version=?)"],
+    "ADD_POINTERS": [],
+    "MOVE_POINTERS": [POINTER],
+    "DROP_POINTERS": [POINTER],
+    "ADD_REQUESTS": [],
+    "ADD_APPLIED": [],
+    "ADD_OUTBOX": [],
+    "VERSIONS_AFTER": ["card_versions (tenant=? AND token=? AND credential_version>?)"],
+    "PAST_GRACE": ["cards_past_grace (purge_time<?)"],
+    "PAST_TTL": ["cards_with_ttl (expire_time>? AND expire_time<?)"],
+    "PAST_RETENTION": ["card_versions_by_purge_time (purge_time<?)", CARD],
+    "PURGE_REQUESTS": [REQUEST, "requests_by_time (create_time<?)"],
+    "OPEN_CHAINS": ["chains_by_end (ended=?)"],
+    "CHAIN_RECORDS": ["audit (chain=? AND sequence>?)"],
+    "ADD_CHECKPOINT": ["checkpoints (rowid>?)"],
+    "CHECKPOINTS": ["checkpoints (rowid>?)"],
+    "LAST_CHECKPOINT": ["checkpoints (rowid>?)"],
+    "PENDING": ["outbox (token>?)"],
+    "DELIVERED": ["outbox (token=? AND revision=? AND tenant=?)"],
+    "DATA_KEYS": ["data_keys_by_tenant (tenant=?)", "TEMP B-TREE FOR ORDER BY"],
+    "ADD_DATA_KEYS": [],
+}
+ALIASES = {
+    "k": "control",
+    "h": "chains",
+    "c": "cards",
+    "s": "cards",
+    "r": "requests",
+    "f": "fingerprints",
+    "e": "existing_cards",
+    "v": "card_versions",
+    "a": "applied_updates",
+}
+# Reading a flush's own rows is no scan of a table, nor are the filters over them.
+COMPLETE = re.compile("(SELECT|INSERT|UPDATE|DELETE)[^$]*$")
+HARMLESS = re.compile(
+    r"SCAN (\d+-ROW VALUES CLAUSE|CONSTANT ROW)$|(CORRELATED )?(LIST|SCALAR) SUBQUERY|"
+    r"CREATE BLOOM FILTER$"
+)
+SEARCH = re.compile(
+    r"SEARCH (?P<table>\w+) USING (?:COVERING )?(?:INTEGER PRIMARY KEY|PRIMARY KEY|INDEX"
+    r" (?P<index>\w+)) (?P<terms>\(.*\))(?: LEFT-JOIN)?$"
+)
+
+
+def statements(modules: tuple[ModuleType, ...] = MODULES) -> Iterator[tuple[str, str]]:
+    """Yield every statement of the adapter: one that is added is checked or fails the test."""
+    for module in modules:
+        for name, value in vars(module).items():
+            if isinstance(value, Rows):
+                yield from ((name, text) for text in (value.texts[0], value.texts[-1]))
+            elif isinstance(value, str) and COMPLETE.match(value):
+                yield name, value
+
+
+def plan_of(db: apsw.Connection, statement: str) -> list[str]:
+    """Return what a statement searches, as `index (terms)`, or else the plan's own line."""
+    numbered = [int(number) for number in re.findall(r"\?(\d+)", statement)]
+    count = max(numbered, default=statement.count("?"))
+    values: Any = {} if re.search(r":\w", statement) else [None] * count
+    lines = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, values)]
+    found: list[str] = []
+    for line in map(str, lines):
+        if HARMLESS.match(line):
+            continue
+        match = SEARCH.match(line)
+        if match is None:
+            found.append(line.removeprefix("USE "))
+            continue
+        table = ALIASES.get(match["table"], match["table"])
+        index = match["index"] or table
+        found.append(f"{table if index.startswith('sqlite_auto') else index} {match['terms']}")
+    return found
+
+
+def fill(db: apsw.Connection, rows: int, first: int = 1) -> None:
+    """Give one tenant many cards, and every other table as many rows."""
+    db.execute("DROP TABLE IF EXISTS n").fetchall()
+    db.execute(
+        f"""
+        CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS
+            (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT i FROM n;
+        INSERT INTO cards SELECT 'demo', 'tok_' || i, 1, 1, 'FPAN', 'OPAQUE', 'ACTIVE', '', 'VISA',
+            '', '', 0, 0, 'fp_' || i, 'c' || (i % 1000), i, i, i, i, x'00', 1, '', '', i, 0, 0, 0,
+            '', '', '', '' FROM n;
+        INSERT INTO card_versions SELECT 'demo', 'tok_' || i, 1, 'VISA', '', '', 0, 'fp_' || i, '',
+            '', i, i, i, 0, 0, 0, x'00', 1 FROM n;
+        INSERT INTO fingerprints SELECT 'demo', CAST(i AS BLOB), 'fp_' || i FROM n;
+        INSERT INTO existing_cards SELECT 'demo', 'fp_' || i, 'c', 'FPAN', 'OPAQUE', 't' FROM n;
+        INSERT INTO requests SELECT 'demo', 'app', 'r' || i, x'00', x'00', '', '', i FROM n;
+        INSERT INTO audit SELECT 'chn', i, i, x'00', x'00' FROM n;
+        INSERT INTO chains SELECT 'chn' || i, i, x'00', i % 100 <> 0 FROM n;
+        INSERT INTO checkpoints SELECT i, i, x'00', '', x'00' FROM n;
+        INSERT INTO outbox SELECT 'demo', 'tok_' || i, 1, '', x'00' FROM n;
+        INSERT INTO data_keys SELECT CAST(i AS BLOB), 'demo', '', 'RETIRED', i, '', x'00' FROM n;
+        INSERT INTO applied_updates SELECT 'demo', 'u' || i, 'tok_' || i, '', i FROM n;
+        """  # noqa: S608 - a number of our own
+    ).fetchall()
+
+
+def nothing(_db: apsw.Connection) -> None:
+    """Leave the tables empty."""
+
+
+def large(db: apsw.Connection) -> None:
+    fill(db, 20_000)
+
+
+def analysed(db: apsw.Connection) -> None:
+    fill(db, 20_000)
+    db.execute("ANALYZE").fetchall()
+
+
+def analysed_when_small(db: apsw.Connection) -> None:
+    fill(db, 3)
+    db.execute("ANALYZE").fetchall()
+    fill(db, 20_000, first=4)
+
+
+SITUATIONS = {
+    "empty": nothing,
+    "large": large,
+    "large and analysed": analysed,
+    "analysed when small": analysed_when_small,
+}
+
+
+@pytest.fixture(params=SITUATIONS)
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[apsw.Connection]:
+    opened = open_writer(tmp_path / "vault.db")
+    opened.execute("PRAGMA synchronous = OFF").fetchall()
+    migrate(opened)
+    SITUATIONS[request.param](opened)
+    yield opened
+    opened.close()
+
+
+def test_every_statement_takes_the_intended_index(db: apsw.Connection) -> None:
+    found = {(name, text): plan_of(db, text) for name, text in statements()}
+    assert {name for name, _text in found} == EXPECTED.keys()
+    wrong = {name: plan for (name, _text), plan in found.items() if plan != EXPECTED[name]}
+    assert wrong == {}
+
+
+LISTS = {
+    "": ("cards (tenant=? AND token>?)", []),
+    "customer": ("cards_by_customer (tenant=? AND customer=? AND token>?)", []),
+    # Cards with one number are in the order of their customers there.
+    "fingerprint": (
+        "cards_by_fingerprint (tenant=? AND fingerprint=?)",
+        ["TEMP B-TREE FOR ORDER BY"],
+    ),
+}
+
+
+def _narrowed(query: CardQuery, by: str) -> CardQuery:
+    if by == "customer":
+        return query._replace(customer="x")
+    return query._replace(fingerprint="x") if by else query
+
+
+def test_every_list_walks_the_narrowest_index(db: apsw.Connection) -> None:
+    rest = product(("", "ACTIVE"), ("", "VISA"), (0, 203001), (0, 5), ("", "FPAN"))
+    for status, brand, expires, changed, kind in rest:
+        for by, (search, more) in LISTS.items():
+            query = CardQuery(
+                "demo",
+                10,
+                statuses=(status,) if status else (),
+                brands=(brand,) if brand else (),
+                expires_before=expires,
+                changed_since=changed,
+                kind=kind,
+            )
+            statement, values = listing(_narrowed(query, by))
+            assert set(re.findall(r":(\w+)", statement)) == set(values)
+            assert plan_of(db, statement) == [search, *more]
+
+
+def test_the_audit_trail_is_read_along_its_chain(db: apsw.Connection) -> None:
+    for query in (
+        AuditQuery("demo", 10),
+        AuditQuery("demo", 10, from_time=1, to_time=2, token="t"),  # noqa: S106
+    ):
+        statement, _values = audit_listing(query)
+        assert plan_of(db, statement) == ["audit ((chain,sequence)>(?,?))"]
+
+
+def test_the_check_notices_a_tenants_index(db: apsw.Connection) -> None:
+    """Show that the tests above would fail on the trap they are here for."""
+    trap = (
+        "SELECT * FROM cards AS c INDEXED BY cards_by_customer"
+        " WHERE c.tenant = ? AND c.token = ? AND c.customer <> ''"
+    )
+    assert plan_of(db, trap) != EXPECTED["CARDS"]
+    assert plan_of(db, "SELECT * FROM cards WHERE token = ?") == ["SCAN cards"]
