@@ -57,6 +57,7 @@ class RunningUpdater:
     server: GrpcServer
     ops_port: int
     updater: Updater
+    worker: Worker
 
 
 @asynccontextmanager
@@ -144,7 +145,7 @@ async def running_updater(
             missing.clear()
             await server.set_serving(True)
             _log.info("serving", port=server.port)
-            yield RunningUpdater(server, ops_port, updater)
+            yield RunningUpdater(server, ops_port, updater, worker)
             missing.append("draining")
             await server.set_serving(False)
             await asyncio.sleep(config.endpoint_delay.total_seconds())

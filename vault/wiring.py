@@ -97,11 +97,13 @@ async def running_vault(
     phases: Phases = NO_PHASES,
     metrics: ChassisMetrics | None = None,
     unguarded: Sequence[grpc.GenericRpcHandler] = (),
+    vfs: str | None = None,
 ) -> AsyncIterator[RunningVault]:
     """Serve until the block is left. Raises what keeps a vault from starting.
 
     `unguarded` adds methods without any check to the API's port: `make bench` measures against one.
-    A store that breaks while serving ends the block with its StoreBroken.
+    `phases` and `vfs` (a file layer under SQLite, by name) are where fault tests reach in.
+    A store that breaks while serving ends the block with its StoreBroken, in an exception group.
     """
     clock = clock or SystemClock()
     metrics = metrics or ChassisMetrics()
@@ -119,7 +121,7 @@ async def running_vault(
     pulse = Pulse(metrics.loop_lag.set)
     async with AsyncExitStack() as stack:
         fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
-        engine = await stack.enter_async_context(_engine(config, fault))
+        engine = await stack.enter_async_context(_engine(config, fault, vfs))
         core = await _core(config, engine, clock, phases)
         register(metrics.registry, readings(core))
         validation = Validation()
@@ -153,7 +155,9 @@ async def running_vault(
 
 
 @asynccontextmanager
-async def _engine(config: VaultConfig, fault: asyncio.Future[StoreBroken]) -> AsyncIterator[Engine]:
+async def _engine(
+    config: VaultConfig, fault: asyncio.Future[StoreBroken], vfs: str | None
+) -> AsyncIterator[Engine]:
     path = config.sqlite_path
     if path is None:
         async with open_memory() as engine:
@@ -164,7 +168,7 @@ async def _engine(config: VaultConfig, fault: asyncio.Future[StoreBroken]) -> As
             if not fault.done():
                 fault.set_result(error)
 
-        async with open_sqlite(path, broken=broken) as engine:
+        async with open_sqlite(path, broken=broken, vfs=vfs) as engine:
             yield engine
 
 
@@ -247,8 +251,11 @@ def _guard(
     metrics.watch_in_flight(lambda: in_flight.now)
 
     async def refused(identity: Identity | None, method: str, tenant: str, reason: str) -> None:
-        """Audit a call that was turned away at the door."""
+        """Audit a call that was turned away at the door, in the trail of its own tenant."""
         principal = identity.principal if identity else "(unknown)"
+        if identity is None or tenant not in identity.tenants:
+            # Never under the name that was asked for: whoever asks would make that tenant's keys.
+            tenant = identity.tenants[0] if identity and identity.tenants else ""
         name = reason.removeprefix("ERROR_REASON_")
         await core.refusals.refused(Caller(tenant, principal), Note(method, "refused", name))
 

@@ -25,7 +25,14 @@ from chassis.channel import open_channel
 from chassis.runtime import run
 from chassis.tls import TlsFiles
 from tests.bench.empty import empty_path
-from tests.bench.phases import CALL_TIMEOUT_S, EMPTY_REQUESTS, MOST_FAILURES, REVEAL_SHARE, Operation, Phase
+from tests.bench.phases import (
+    CALL_TIMEOUT_S,
+    EMPTY_REQUESTS,
+    MOST_FAILURES,
+    REVEAL_SHARE,
+    Operation,
+    Phase,
+)
 from tests.bench.requests import Requests, identity_of, path_of, tokens_in, wrong
 from tests.bench.stats import Schedule, reveals
 
@@ -64,7 +71,9 @@ class Generator:
 
     def __init__(self, target: str, pki: Path, tokens: Path) -> None:
         self._channels = {
-            name: open_channel(target, TlsFiles(pki / "ca.pem", pki / f"{name}.pem", pki / f"{name}.key"))
+            name: open_channel(
+                target, TlsFiles(pki / "ca.pem", pki / f"{name}.pem", pki / f"{name}.key")
+            )
             for name in ("app", "psp")
         }
         self._tokens_path = tokens
@@ -93,9 +102,7 @@ class Generator:
         requests = Requests(self._tokens, phase.first_card)
         sends: list[Send] = []
         method = None if phase.rate else await self._method(phase, requests)
-        mixed = {
-            name: self._method_at(name, path_of(name)) for name in ("Tokenize", "Detokenize")
-        }
+        mixed = {name: self._method_at(name, path_of(name)) for name in ("Tokenize", "Detokenize")}
         distinct = EMPTY_REQUESTS if phase.empty else phase.most_calls
         for index in range(min(distinct, phase.most_calls)):
             operation = phase.operation

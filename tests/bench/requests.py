@@ -52,9 +52,7 @@ class Requests:
                 return vault_pb.BatchTokenizeRequest(requests=cards).SerializeToString()
             case "Detokenize":
                 token = self._random.choice(self._tokens)
-                return reveal_pb.DetokenizeRequest(
-                    token=token, purpose=PURPOSE
-                ).SerializeToString()
+                return reveal_pb.DetokenizeRequest(token=token, purpose=PURPOSE).SerializeToString()
             case "BatchDetokenize":
                 drawn = self._random.choices(self._tokens, k=BATCH)
                 return reveal_pb.BatchDetokenizeRequest(
@@ -96,9 +94,7 @@ def wrong(operation: Operation, request: bytes, reply: bytes) -> int:
 
 def _revealed(response: reveal_pb.DetokenizeResponse, token: str) -> bool:
     number, masked = response.card.number, response.masked
-    return (
-        masked.token == token and is_test_number(number) and number.endswith(masked.last4)
-    )
+    return masked.token == token and is_test_number(number) and number.endswith(masked.last4)
 
 
 def tokens_in(reply: bytes) -> list[str]:

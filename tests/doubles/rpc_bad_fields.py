@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
 
 from tests.doubles.rpc_foreign_fields import FOREIGN, Foreign
 from tests.doubles.rpc_mutations import (
@@ -33,7 +34,7 @@ Reach = Callable[[Any], Any]
 class BadField:
     """One wrong value: where it goes, what the server must name, what it must never repeat."""
 
-    field: str  # full name, message and field
+    fields: tuple[str, ...]  # full names: the field, then those that it was reached through
     what: str
     path: str
     apply: Callable[[Any], None]
@@ -55,14 +56,21 @@ class _Place:
         self, what: str, apply: Callable[[Any], None], needle: object = "", path: str = ""
     ) -> BadField:
         text = needle if isinstance(needle, str) and len(needle) > 6 else ""
-        name = self.field.full_name
+        name = (self.field.full_name,)
         return BadField(name, what, path or self.path, lambda root: apply(self.reach(root)), text)
 
 
-def reachable(message: Descriptor) -> set[str]:
+def descriptor_of(request: type[Message]) -> Descriptor:
+    """Return a message's descriptor, as the type that its stubs hide behind a union."""
+    found: Any = request.DESCRIPTOR
+    descriptor: Descriptor = found
+    return descriptor
+
+
+def reachable(request: type[Message]) -> set[str]:
     """Return the full name of every field that a request may hold, at any depth."""
     found: set[str] = set()
-    waiting = [message]
+    waiting = [descriptor_of(request)]
     while waiting:
         for field in waiting.pop().fields:
             if field.full_name not in found:
@@ -72,9 +80,9 @@ def reachable(message: Descriptor) -> set[str]:
     return found
 
 
-def bad_fields(message: Descriptor) -> list[BadField]:
+def bad_fields(request: type[Message]) -> list[BadField]:
     """Return the cases of a request."""
-    return list(_of_message(message, lambda root: root, ""))
+    return list(_of_message(descriptor_of(request), lambda root: root, ""))
 
 
 def _of_message(message: Descriptor, reach: Reach, prefix: str) -> Iterator[BadField]:
@@ -102,10 +110,16 @@ def _of_field(place: _Place) -> Iterator[BadField]:
     elif field.message_type is not None:
         if rules.required:
             yield place.case("absent", clearing(field.name))
-        yield from _of_message(field.message_type, _into(place), f"{place.path}.")
+        inside = _of_message(field.message_type, _into(place), f"{place.path}.")
+        yield from _through(field, inside)
     else:
         for what, value in _bad_values(field, rules):
             yield place.case(what, setting(field.name, value), value)
+
+
+def _through(field: FieldDescriptor, inside: Iterator[BadField]) -> Iterator[BadField]:
+    for case in inside:
+        yield replace(case, fields=(*case.fields, field.full_name))
 
 
 def _of_list(place: _Place, rules: validate_pb2.RepeatedRules) -> Iterator[BadField]:
@@ -119,7 +133,8 @@ def _of_list(place: _Place, rules: validate_pb2.RepeatedRules) -> Iterator[BadFi
     if field.message_type is not None:
         alone = rules.items.ignore  # such items are judged one by one: their paths begin anew
         prefix = "" if alone else f"{place.path}[0]."
-        yield from _of_message(field.message_type, _into_first(place), prefix)
+        inside = _of_message(field.message_type, _into_first(place), prefix)
+        yield from _through(field, inside)
         return
     for what, value in _bad_values(field, rules.items):
         yield place.case(f"item {what}", first_item(name, value), value, path=f"{place.path}[0]")
@@ -127,7 +142,8 @@ def _of_list(place: _Place, rules: validate_pb2.RepeatedRules) -> Iterator[BadFi
 
 def _of_map(place: _Place, rules: validate_pb2.MapRules) -> Iterator[BadField]:
     name, path = place.field.name, f"{place.path}[*]"
-    key_field, value_field = (place.field.message_type.fields_by_name[k] for k in ("key", "value"))
+    entry: Any = place.field.message_type  # a map always has one
+    key_field, value_field = (entry.fields_by_name[each] for each in ("key", "value"))
     many = {f"k{at}": "v" for at in range(rules.max_pairs + 1)}
     yield place.case("too many pairs", pairs(name, many))
     for what, bad in _bad_values(key_field, rules.keys):

@@ -122,9 +122,11 @@ async def send(
     options: dict[str, Any] = {"metadata": metadata, "timeout": timeout}
     try:
         if route.kind is Kind.UNARY:
-            answers = [await channel.unary_unary(route.path)(sent, **options)]
+            unary: Any = channel.unary_unary(route.path)  # the stubs type it by its serialisers
+            answers = [await unary(sent, **options)]
         else:
-            answers = [part async for part in channel.unary_stream(route.path)(sent, **options)]
+            stream: Any = channel.unary_stream(route.path)
+            answers = [part async for part in stream(sent, **options)]
     except grpc.aio.AioRpcError as error:
         return Answer((), refusal_of(error))
     return Answer([route.response.FromString(part) for part in answers])

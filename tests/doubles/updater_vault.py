@@ -19,6 +19,7 @@ from updater.usecases.ports import (
     UpdateResult,
 )
 
+_EXPIRY = Expiry(2027, 11)
 _STATUS_AFTER = {
     Outcome.CLOSED: CardStatus.CLOSED,
     Outcome.CONTACT_CARDHOLDER: CardStatus.NEEDS_CARDHOLDER,
@@ -82,7 +83,7 @@ class DoubleVault:
         *,
         tenant: str = "demo",
         brand: Brand = Brand.VISA,
-        expiry: Expiry | None = Expiry(2027, 11),
+        expiry: Expiry | None = _EXPIRY,
         covered: frozenset[str] = frozenset({"shop"}),
         same_number_as: str = "",
     ) -> KeptCard:

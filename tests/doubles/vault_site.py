@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from cardvault.vault.v1.audit_service_pb2_grpc import AuditServiceStub
@@ -31,6 +31,12 @@ from vault.adapters.local_kms import make_local_key
 from vault.config import VaultConfig
 from vault.usecases.ledger.phases import NO_PHASES, Phases
 from vault.wiring import RunningVault, running_vault
+
+if TYPE_CHECKING:  # the stubs' asynchronous faces exist for type checkers only
+    from cardvault.vault.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
+    from cardvault.vault.v1.credential_service_pb2_grpc import CredentialServiceAsyncStub
+    from cardvault.vault.v1.reveal_service_pb2_grpc import RevealServiceAsyncStub
+    from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceAsyncStub
 
 # Every identity a test may need; `root` may do everything, `nobody` is in no policy,
 # `several` has two tenants, `other` belongs to another tenant.
@@ -78,10 +84,10 @@ class Client:
     """One identity's stubs."""
 
     channel: grpc.aio.Channel
-    vault: VaultServiceStub
-    reveal: RevealServiceStub
-    credential: CredentialServiceStub
-    audit: AuditServiceStub
+    vault: VaultServiceAsyncStub
+    reveal: RevealServiceAsyncStub
+    credential: CredentialServiceAsyncStub
+    audit: AuditServiceAsyncStub
 
 
 @dataclass(slots=True)
@@ -146,12 +152,17 @@ def site_config(directory: Path, **settings: Any) -> VaultConfig:
 
 @asynccontextmanager
 async def vault_site(
-    directory: Path, *, clock: Clock | None = None, phases: Phases = NO_PHASES, **settings: Any
+    directory: Path,
+    *,
+    clock: Clock | None = None,
+    phases: Phases = NO_PHASES,
+    vfs: str | None = None,
+    **settings: Any,
 ) -> AsyncIterator[VaultSite]:
     """Serve a vault until the block is left. `async with` it inside the test itself."""
     config = site_config(directory, **settings)
     async with (
-        running_vault(config, clock=clock, phases=phases) as running,
+        running_vault(config, clock=clock, phases=phases, vfs=vfs) as running,
         AsyncExitStack() as stack,
     ):
         yield VaultSite(running, directory, config, stack)

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -71,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

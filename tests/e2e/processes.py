@@ -1,12 +1,12 @@
 """Real processes for end-to-end tests: `Site` (tools/running), and a vault that dies on cue.
 
-    async with Site.temporary(tmp_path) as site:
-        vault = killable_vault(site, die={"after_commit": 40})
-        vault.start()
-        await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"])
-        ...                                # load, until the phase is reached
-        assert await vault.ended() == -signal.SIGKILL
-        await site.start_vault()           # an ordinary one on the same data
+async with Site.temporary(tmp_path) as site:
+    vault = killable_vault(site, die={"after_commit": 40})
+    vault.start()
+    await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"])
+    ...                                # load, until the phase is reached
+    assert await vault.ended() == -signal.SIGKILL
+    await site.start_vault()           # an ordinary one on the same data
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _TRIES: Final = 200
 def free_ports(count: int) -> list[int]:
     """Return different ports of 127.0.0.1 that nobody listens on now. Raises OSError if none."""
     found: list[int] = []
-    for port in random.sample(range(_FIRST, _LAST), _TRIES):  # noqa: S311 - not a secret
+    for port in random.sample(range(_FIRST, _LAST), _TRIES):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -67,9 +67,9 @@ class Process:
             start_new_session=True,
         )
 
-    async def ready(self, ops_address: str, timeout: float = 30.0) -> None:
+    async def ready(self, ops_address: str, within: float = 30.0) -> None:
         """Wait until `/readyz` says so. Raises ProcessFailed if the child ends or takes longer."""
-        until = time.monotonic() + timeout
+        until = time.monotonic() + within
         while not await is_ready(ops_address):
             if not self.running:
                 raise ProcessFailed(f"{self.name} ended before it was ready{self._tail()}")
@@ -84,21 +84,21 @@ class Process:
                 self._child.kill()
             self._child.wait()
 
-    async def stop(self, timeout: float = 30.0) -> int:
-        """Ask with SIGTERM, then insist. Return the exit status; negative: the signal it died of."""
+    async def stop(self, within: float = 30.0) -> int:
+        """Ask with SIGTERM, then insist. Return the exit status; negative: a signal's number."""
         if self._child is None:
             return 0
         if self.running:
             self._child.send_signal(signal.SIGTERM)
         try:
-            return await self.ended(timeout)
+            return await self.ended(within)
         except ProcessFailed:
             self.kill()
             return self._child.returncode or 0
 
-    async def ended(self, timeout: float = 30.0) -> int:
+    async def ended(self, within: float = 30.0) -> int:
         """Wait until the child has ended by itself. Raises ProcessFailed if it takes longer."""
-        until = time.monotonic() + timeout
+        until = time.monotonic() + within
         while self.running:
             if time.monotonic() > until:
                 raise ProcessFailed(f"{self.name} still runs{self._tail()}")

@@ -66,7 +66,7 @@ class Site:
     async def temporary(
         cls, root: Path | None = None, settings: Mapping[str, str] | None = None
     ) -> AsyncIterator[Self]:
-        """Make an installation on free ports under `root` (default: a directory that goes again)."""
+        """Make an installation on free ports under `root` (default: a directory that goes)."""
         quick = {"CARDVAULT_ENDPOINT_DELAY": "PT0S", "CARDVAULT_UPDATER_ENDPOINT_DELAY": "PT0S"}
         with tempfile.TemporaryDirectory(prefix="cardvault-") as scratch:
             home = root or Path(scratch)
@@ -133,15 +133,15 @@ class Site:
             raise ProcessFailed(f"{' '.join(arguments[:3])} ended with {done.returncode}:\n{said}")
         return done
 
-    async def start_vault(self, timeout: float = 30.0) -> None:
+    async def start_vault(self, within: float = 30.0) -> None:
         """Start the vault and wait until it is ready."""
         self.vault.start()
-        await self.vault.ready(self.addresses["CARDVAULT_OPS_LISTEN"], timeout)
+        await self.vault.ready(self.addresses["CARDVAULT_OPS_LISTEN"], within)
 
-    async def start_updater(self, timeout: float = 30.0) -> None:
+    async def start_updater(self, within: float = 30.0) -> None:
         """Start the updater and wait until it is ready."""
         self.updater.start()
-        await self.updater.ready(self.addresses["CARDVAULT_UPDATER_OPS_LISTEN"], timeout)
+        await self.updater.ready(self.addresses["CARDVAULT_UPDATER_OPS_LISTEN"], within)
 
     def close(self) -> None:
         """Kill what still runs."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import grpc
+import structlog
 from cardvault.vault.v1 import (
     credential_service_pb2,
     credential_service_pb2_grpc,
@@ -24,6 +25,7 @@ from updater.usecases.ports import (
     UpdateResult,
 )
 
+_log = structlog.get_logger("updater.vault")
 PURPOSE: Final = "updater_inquiry"
 _LATER: Final = frozenset(
     {
@@ -128,8 +130,17 @@ def _revealed(
     return NotRevealed(token, reason_of(result.error))
 
 
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    """Return the ErrorReason that came with a failure, or nothing."""
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            return reason_of(status_pb2.Status.FromString(value))
+    return ""
+
+
 def _failure(error: grpc.aio.AioRpcError) -> VaultUnavailable | VaultRefused:
     """Say whether it makes sense to come again; the status's text is not kept."""
+    _log.warning("vault call failed", code=error.code().name, reason=_reason(error))
     if error.code() in _LATER:
         return VaultUnavailable("the vault does not answer")
     return VaultRefused("the vault refuses the call")

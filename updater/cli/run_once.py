@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -51,11 +52,14 @@ def run_once(*, wait: float, poll: float, ask: bool, as_json: bool) -> None:
 
 async def _run(config: UpdaterConfig, *, wait: float, poll: float, ask: bool) -> CycleReport:
     async with open_updater(config) as updater:
-        report = await updater.cycle.ask() if ask else CycleReport()
+        asked = await updater.cycle.ask() if ask else CycleReport()
+        report = asked
         until = time.monotonic() + wait
         looks = 0
         while True:
-            report = report.plus(await updater.cycle.listen())
+            look = await updater.cycle.listen()
+            # What an earlier look could not do, and this one could, is no trouble any more.
+            report = replace(report.plus(look), trouble=(*asked.trouble, *look.trouble))
             looks += 1
             waits = report.awaiting or report.taken.get(Taken.WAITING)
             # Two looks at least: a file counts only once two of them agree.

@@ -35,7 +35,10 @@ from updater.usecases.ports import (
 )
 
 MAX_SEALED: int = MAX_BYTES * 2  # armour and packet framing included; larger is never read
-_ANSWERABLE = frozenset({InquiryState.SENT, InquiryState.ANSWERED, InquiryState.EXPIRED})
+# WRITTEN, too: after a crash between sending and noting it, the answer may be here first.
+_ANSWERABLE = frozenset(
+    {InquiryState.WRITTEN, InquiryState.SENT, InquiryState.ANSWERED, InquiryState.EXPIRED}
+)
 
 
 class Taken(StrEnum):

@@ -1,6 +1,7 @@
 """The updater's day: ask every so often, look into the inbox more often, one at a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +23,8 @@ class Worker:
     on_failure: OnFailure
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    turns: Counter[str] = field(default_factory=Counter)
+    """Turns taken by phase, failed ones included."""
 
     def wake(self) -> None:
         """Have open inquiries written and sent now."""
@@ -55,3 +58,4 @@ class Worker:
             self.on_failure(phase, error)
         else:
             self.on_report(phase, report)
+        self.turns[phase] += 1

@@ -88,7 +88,7 @@ def parse_body(body: bytes) -> CheckpointBody:
         parsed = CheckpointBody(
             int(fields["number"]), int(fields["time"]), chains, bytes.fromhex(fields["previous"])
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BodyInvalid("not a checkpoint") from None
     return parsed
 

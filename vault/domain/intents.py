@@ -107,6 +107,7 @@ class Reveal:
     allowed: frozenset[str]
     credential_version: int = 0  # 0: the current one
     superseded_too: bool = False  # may see versions that are no longer current
+    request_id: str = ""  # for the audit: a reveal is never replayed
 
 
 @dataclass(slots=True, frozen=True, repr=False)
@@ -166,6 +167,7 @@ class Note:
     reason: str = ""
     token: str = ""
     purpose: str = ""
+    note: str = ""
 
 
 Intent = (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from cardvault.vault.v1 import credential_service_pb2 as pb
-from google.rpc.status_pb2 import Status as RpcStatus
 
 from cards.expiry import Expiry
 from cards.outcomes import Outcome as UpdateOutcome
@@ -26,7 +25,7 @@ from vault.rpc.cards import expiry_number
 from vault.rpc.cards_out import View, agreement_out, holds_out, masked
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
 from vault.rpc.errors import value_of
-from vault.rpc.requests_in import names_in, time_in
+from vault.rpc.requests_in import names_in, no_number_as_id, time_in
 from vault.rpc.times import timestamp
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
@@ -58,7 +57,7 @@ class CredentialHandlers:
         )
         bound = ("credentials", *[str(part) for part in query[4:9]])
         key = (await self.keyring.warm(call.tenant)).cursor
-        after = place_of(key, call.tenant, bound, request.cursor)
+        after = place_of(key, call.tenant, bound, request.cursor, "cursor")
         fingerprints = View(call.identity).fingerprint
         while True:
             cards = await self.reader.list_cards(query._replace(after_token=after))
@@ -81,26 +80,38 @@ class CredentialHandlers:
     async def apply(self, request: pb.ApplyUpdatesRequest, call: Call) -> pb.ApplyUpdatesResponse:
         """Apply up to 1,000 answers, each alone, in order."""
         caller = self.desk.caller(call)
-        refused: dict[int, RpcStatus] = {}
+        refused: dict[int, VaultError | StatusError] = {}
         entries: list[Entry] = []
         for index, update in enumerate(request.updates):
             try:
                 self.validation.check(update)
                 entries.append(Entry(caller, update_in(update)))
             except (VaultError, StatusError) as error:
-                refused[index] = error_of(error)
+                refused[index] = error
         outcomes = iter(await self.desk.many(call, entries))
         view, now = View(call.identity), self.desk.clock.now_us()
         results = []
         for index, update in enumerate(request.updates):
             result = pb.UpdateResult(update_id=update.update_id)
             if index in refused:
-                result.disposition = DISPOSITION.number["REJECTED"]  # type: ignore[assignment]
-                result.error.CopyFrom(refused[index])
+                _refuse(result, refused[index])
             else:
                 _result(result, update, next(outcomes), view, now)
             results.append(result)
         return pb.ApplyUpdatesResponse(results=results)
+
+
+def _refuse(result: pb.UpdateResult, error: VaultError | StatusError) -> None:
+    """Fill in an answer that never came to a decision; a wrong update_id is not repeated."""
+    result.disposition = DISPOSITION.number["REJECTED"]  # type: ignore[assignment]
+    result.error.CopyFrom(error_of(error))
+    named = (
+        {error.field}
+        if isinstance(error, VaultError)
+        else {path for path, _rule in error.field_violations}
+    )
+    if "update_id" in named:
+        result.ClearField("update_id")
 
 
 def _result(
@@ -138,6 +149,15 @@ def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
         if update.HasField("new_expiry")
         else 0
     )
+    source = update.source
+    for value, path in (
+        (update.update_id, "update_id"),
+        (update.merchant_account, "merchant_account"),
+        (source.channel, "source.channel"),
+        (source.file, "source.file"),
+        (source.raw_code, "source.raw_code"),
+    ):
+        no_number_as_id(value, path)  # all of them are stored, and audited, in the clear
     return ApplyUpdate(
         update_id=update.update_id,
         token=update.version.token,
@@ -151,10 +171,10 @@ def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
             time_in(update.file_time, "file_time"),
             time_in(update.asked_time, "asked_time"),
         ),
-        channel=update.source.channel,
-        file=update.source.file,
-        record=str(update.source.record),
-        raw_code=update.source.raw_code,
+        channel=source.channel,
+        file=source.file,
+        record=str(source.record),
+        raw_code=source.raw_code,
         dry_run=update.dry_run,
         number_unusable=unusable,
     )

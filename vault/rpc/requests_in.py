@@ -102,7 +102,8 @@ def agreements_in(
 
 
 def _agreement_in(row: pb.StoredCredential, path: str) -> StoredCredential:
-    consent, withdrawn = time_in(row.consent_time, path), time_in(row.withdraw_time, path)
+    consent = time_in(row.consent_time, f"{path}.consent_time")
+    withdrawn = time_in(row.withdraw_time, f"{path}.withdraw_time")
     if withdrawn and withdrawn < consent:
         raise VaultError(Reason.STORED_CREDENTIAL_INVALID, f"{path}.withdraw_time")
     # Network transaction ids are not looked at: Visa's have 15 digits, and one in some hundred
@@ -131,7 +132,8 @@ def hold_in(hold: pb.Hold, path: str) -> Hold:
     kind = HOLD.name[hold.type]
     if (kind in _ACCOUNT_HOLDS) != bool(hold.merchant_account):
         raise VaultError(Reason.HOLD_INVALID, f"{path}.merchant_account")
-    return Hold(HoldType(kind), hold.merchant_account)
+    account = no_number_as_id(hold.merchant_account, f"{path}.merchant_account")
+    return Hold(HoldType(kind), account)
 
 
 def code_length_in(code: str, brand: Brand, path: str = "security_code") -> None:

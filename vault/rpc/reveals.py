@@ -39,12 +39,15 @@ class RevealHandlers:
         intent = await self._intent(request, call)
         key = CardKey(call.tenant, request.token)
         if request.include_security_code and not await self.codes.exists(key):
-            raise VaultError(Reason.SECURITY_CODE_GONE, "include_security_code")
+            # Another tenant's token stays what it always is, with a code or without.
+            known = key in await self.desk.ledger.read([key])
+            reason = Reason.SECURITY_CODE_GONE if known else Reason.CARD_NOT_FOUND
+            await self.desk.deny(call, reason, token=request.token, purpose=request.purpose)
         result = cast("Revealed", await self.desk.one(call, intent))
         response = self._response(result, View(call.identity))
         if request.include_security_code:
             repeat = f"{call.identity.principal}/{request.request_id}" if request.request_id else ""
-            response.security_code = await self.codes.take(key, repeat)
+            response.security_code = await self.codes.take(key, result.credential_version, repeat)
         return response
 
     async def batch(
@@ -106,6 +109,7 @@ class RevealHandlers:
             allowed,
             request.credential_version,
             superseded_too=call.identity.allows("reveal_superseded"),
+            request_id=request.request_id,
         )
 
     async def _allowed(self, call: Call, purpose: str, token: str) -> frozenset[str]:

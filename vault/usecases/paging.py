@@ -24,17 +24,19 @@ def page_token(key: MacKey, tenant: str, query: tuple[str, ...], place: str) -> 
     return base64.urlsafe_b64encode(mac + place.encode()).decode().rstrip("=")
 
 
-def place_of(key: MacKey, tenant: str, query: tuple[str, ...], token: str) -> str:
-    """Return where a page token stands. Raises VaultError(PAGE_TOKEN_INVALID)."""
+def place_of(
+    key: MacKey, tenant: str, query: tuple[str, ...], token: str, field: str = "page_token"
+) -> str:
+    """Return where a page token stands. Raises VaultError(PAGE_TOKEN_INVALID) at `field`."""
     if not token:
         return ""
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         place = raw[_MAC_SIZE:].decode()
     except (binascii.Error, ValueError):
-        raise VaultError(Reason.PAGE_TOKEN_INVALID, "page_token") from None
+        raise VaultError(Reason.PAGE_TOKEN_INVALID, field) from None
     if not hmac.compare_digest(raw[:_MAC_SIZE], _mac(key, tenant, query, place)):
-        raise VaultError(Reason.PAGE_TOKEN_INVALID, "page_token")
+        raise VaultError(Reason.PAGE_TOKEN_INVALID, field)
     return place
 
 

@@ -122,4 +122,4 @@ class RefusalAudit:
 def _summary(who: _Who, counted: Counter[str]) -> Entry:
     """Say how many refusals were not recorded one by one, by reason."""
     text = ", ".join(f"{reason} x{count}" for reason, count in sorted(counted.items()))
-    return Entry(Caller(who.tenant, who.principal), Note(ACTION, "refused", reason=text))
+    return Entry(Caller(who.tenant, who.principal), Note(ACTION, "refused", note=text))

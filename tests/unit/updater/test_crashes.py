@@ -10,6 +10,8 @@ from tests.doubles.updater_faults import Crash
 from tests.doubles.updater_world import World, make_world
 from tests.unit.updater.scripts import mixed
 from updater.domain.feed import FeedState
+from updater.files.cybersource import write_response
+from updater.files.cybersource_records import ResponseFile, ResponseHeader
 from updater.usecases.assembly import Updater
 
 CARDS = 9
@@ -104,3 +106,34 @@ async def test_the_harness_does_crash(tmp_path: Path, *, after: bool) -> None:
     with pytest.raises(Crash):
         async with world.running() as updater:
             await updater.cycle.ask()
+
+
+async def test_an_answer_may_be_here_before_the_sending_is_noted(tmp_path: Path) -> None:
+    world = world_at(tmp_path / "w")
+    async with world.running() as updater:
+        await updater.cycle.enrol("demo")
+        (inquiry,) = await updater.cycle.choose("demo")
+        written = await updater.cycle.write(inquiry)
+        await updater.ports.exchange.send(written.file_name)  # and the process died here
+    world.acquirer.answer_all()
+    async with world.running() as updater:
+        await updater.cycle.listen()
+        await updater.cycle.listen()
+        await updater.cycle.dispatch()
+        (file,) = await updater.ports.feeds.page(tenant="", states=(), before=(0, ""), limit=9)
+    assert file.state is FeedState.APPLIED
+    assert shelves(world)["outbox"] == 0
+
+
+async def test_an_answer_before_the_question_is_set_aside(tmp_path: Path) -> None:
+    world = world_at(tmp_path / "w")
+    async with world.running() as updater:
+        await updater.cycle.enrol("demo")
+        (inquiry,) = await updater.cycle.choose("demo")
+        header = ResponseHeader(inquiry.merchant_id, inquiry.batch_id)
+        plain = write_response(ResponseFile(header, (), 0))
+        world.acquirer.deliver("early.csv.pgp", world.acquirer.seal(plain))
+        await updater.cycle.listen()
+        await updater.cycle.listen()
+        (file,) = await updater.ports.feeds.page(tenant="", states=(), before=(0, ""), limit=9)
+    assert file.reason == "BATCH_NOT_SENT"

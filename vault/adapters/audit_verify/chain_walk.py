@@ -19,6 +19,8 @@ from vault.crypto.merkle import CompactRange, leaf_hash
 from vault.domain.audit import GENESIS, ChainHead, chained_hash
 from vault.usecases.chain_start import ended_by
 
+_MOST: Final = 1 << 62  # more than SQLite counts would be a stranger's number
+
 
 class ChainWalk:
     """One pass over one chain. `at` is the number of the last record that was accounted for."""
@@ -181,9 +183,9 @@ class ChainWalk:
             fields = json.loads(row.record)
             number = fields["seq"]
             own = fields["chain"] == self.chain
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        return number if own and isinstance(number, int) else None
+        return number if own and isinstance(number, int) and 0 < number < _MOST else None
 
     def _accept(self, row: StoredRecord, number: int) -> None:
         """Take a row for record `number`."""

@@ -87,7 +87,7 @@ class AuditFile:
     def _rows(self, sql: str, *values: str | int) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._db.execute(sql, values)
-        except apsw.Error:
+        except (apsw.Error, UnicodeDecodeError):
             raise NotReadable("the database can't be read: damaged, or not a vault's") from None
 
 

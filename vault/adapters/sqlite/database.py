@@ -24,8 +24,6 @@ T = TypeVar("T")
 Job = Callable[[apsw.Connection], T]
 
 CHECKPOINT_PAGES = 2_000  # 8 MiB of log; a checkpoint of it takes some milliseconds
-# With a reader in the way a checkpoint cannot finish; from here on the next write waits for it.
-RESTART_FACTOR = 16
 
 
 class Database:
@@ -128,10 +126,8 @@ class Database:
         """Copy the log into the database between two flushes; the last one is answered already."""
         if self._error is not None or self._log_pages < self._checkpoint_pages:
             return
-        stuck = self._log_pages >= self._checkpoint_pages * RESTART_FACTOR
-        self._checkpoint(
-            apsw.SQLITE_CHECKPOINT_RESTART if stuck else apsw.SQLITE_CHECKPOINT_PASSIVE
-        )
+        # Passive: it waits for no reader. One in the way only lets the log grow until it is done.
+        self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _checkpoint(self, mode: int) -> None:
         try:

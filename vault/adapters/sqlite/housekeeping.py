@@ -28,7 +28,7 @@ PAST_TTL: Final = filled(
 PAST_RETENTION: Final = filled(
     "SELECT v.tenant, v.token, v.credential_version"
     " FROM card_versions AS v INDEXED BY card_versions_by_purge_time"
-    " CROSS JOIN cards AS c ON c.tenant = v.tenant AND c.token = v.token"
+    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = v.tenant AND c.token = v.token"
     " WHERE v.purge_time <= ? AND $FREE"
     " ORDER BY v.purge_time LIMIT ?",
     FREE=_FREE,

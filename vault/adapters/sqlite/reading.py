@@ -1,7 +1,7 @@
 """What a flush reads: every statement searches by a full key, whatever the table's size.
 
-`CROSS JOIN` fixes the order: SQLite, left alone, has taken a tenant's index where a token's was
-meant, and read the whole tenant.
+`CROSS JOIN` fixes the order and `INDEXED BY` the way: SQLite, left alone, has taken a tenant's
+index where a token's was meant, and read the whole tenant.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ def _cards(text: str, width: int, **parts: str) -> Rows:
 
 
 HEAD: Final = (
-    "SELECT k.seal_epoch, k.key_epoch, h.sequence, h.hash, h.ended"
-    " FROM control AS k LEFT JOIN chains AS h ON h.chain = ? WHERE k.id = 1"
+    "SELECT w.seal_epoch, w.key_epoch, h.sequence, h.hash, h.ended"
+    " FROM control AS w LEFT JOIN chains AS h ON h.chain = ? WHERE w.id = 1"
 )
 CARDS: Final = _cards(
     "SELECT $CARD FROM ($ROWS) AS k"
-    " CROSS JOIN cards AS c ON c.tenant = k.column1 AND c.token = k.column2",
+    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = k.column1"
+    " AND c.token = k.column2",
     2,
 )
 REQUESTS: Final = _cards(
     "SELECT $REQUEST, $CARD FROM ($ROWS) AS k"
     " CROSS JOIN requests AS r ON r.tenant = k.column1 AND r.principal = k.column2"
     " AND r.request_id = k.column3"
-    " LEFT JOIN cards AS c ON c.tenant = r.tenant AND c.token = r.token",
+    " LEFT JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = r.tenant AND c.token = r.token",
     3,
     REQUEST=columns(RequestRecord._fields, "r"),
 )
@@ -58,13 +59,13 @@ POINTERS: Final = _cards(
     "SELECT $EXISTING, e.token, $CARD FROM ($ROWS) AS k"
     " CROSS JOIN existing_cards AS e ON e.tenant = k.column1 AND e.fingerprint = k.column2"
     " AND e.customer = k.column3 AND e.kind = k.column4 AND e.token_format = k.column5"
-    " LEFT JOIN cards AS c ON c.tenant = e.tenant AND c.token = e.token",
+    " LEFT JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = e.tenant AND c.token = e.token",
     5,
     EXISTING=columns(ExistingKey._fields, "e"),
 )
 SIBLING_CARDS: Final = _cards(
     "SELECT $CARD FROM ($ROWS) AS k"
-    " CROSS JOIN cards AS c ON c.tenant = k.column1 AND c.token IN ("
+    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = k.column1 AND c.token IN ("
     "SELECT s.token FROM cards AS s INDEXED BY cards_by_fingerprint"
     " WHERE s.tenant = k.column1 AND s.fingerprint = k.column2 AND s.fingerprint <> ''"
     " AND s.customer = k.column3 AND s.kind = k.column4 AND s.token_format = k.column5"
@@ -74,7 +75,8 @@ SIBLING_CARDS: Final = _cards(
 )
 VERSIONS: Final = _cards(
     "SELECT $VERSION FROM ($ROWS) AS k"
-    " CROSS JOIN card_versions AS v ON v.tenant = k.column1 AND v.token = k.column2"
+    " CROSS JOIN card_versions AS v INDEXED BY card_versions_by_number ON v.tenant = k.column1"
+    " AND v.token = k.column2"
     " ORDER BY v.tenant, v.token, v.credential_version",
     2,
 )
@@ -88,7 +90,7 @@ FORMER_HOLDERS: Final = _cards(
     "SELECT k.column2, $CARD FROM ($ROWS) AS k"
     " CROSS JOIN card_versions AS v INDEXED BY card_versions_by_fingerprint"
     " ON v.tenant = k.column1 AND v.fingerprint = k.column2"
-    " CROSS JOIN cards AS c ON c.tenant = v.tenant AND c.token = v.token",
+    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = v.tenant AND c.token = v.token",
     2,
 )
 APPLIED: Final = Rows(

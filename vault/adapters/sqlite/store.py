@@ -18,7 +18,8 @@ from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.state import State, Want
 
 VERSIONS_AFTER: Final = filled(
-    "SELECT $VERSION FROM card_versions AS v WHERE v.tenant = ? AND v.token = ?"
+    "SELECT $VERSION FROM card_versions AS v INDEXED BY card_versions_by_number"
+    " WHERE v.tenant = ? AND v.token = ?"
     " AND v.credential_version > ? ORDER BY v.credential_version LIMIT ?",
     VERSION=VERSION_COLUMNS,
 )
@@ -26,7 +27,7 @@ VERSIONS_AFTER: Final = filled(
 _LISTS: Final = {
     "fingerprint": "cards_by_fingerprint",
     "customer": "cards_by_customer",
-    "": "sqlite_autoindex_cards_1",
+    "": "cards_by_token",
 }
 
 

@@ -15,15 +15,18 @@ from vault.domain.events import OutboxRow
 from vault.domain.queries import AuditQuery, Checkpoint
 from vault.usecases.ports import Conflict
 
-OPEN_CHAINS: Final = "SELECT chain, sequence, hash FROM chains WHERE ended = 0 ORDER BY chain"
+OPEN_CHAINS: Final = (
+    "SELECT chain, sequence, hash FROM chains INDEXED BY chains_by_end"
+    " WHERE ended = 0 ORDER BY chain"
+)
 CHAIN_RECORDS: Final = (
-    "SELECT chain, sequence, time, record, hash FROM audit"
+    "SELECT chain, sequence, time, record, hash FROM audit INDEXED BY audit_by_sequence"
     " WHERE chain = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 )
 # No index but the chain's own serves this: one on the tenant would nearly double what a reveal
 # costs. It runs on the reader thread, where its length delays nobody else.
 AUDIT_ROWS: Final = (
-    "SELECT chain, sequence, time, record, hash FROM audit"
+    "SELECT chain, sequence, time, record, hash FROM audit INDEXED BY audit_by_sequence"
     " WHERE (chain, sequence) > (:chain, :sequence) AND $FILTERS"
     " ORDER BY chain, sequence LIMIT :limit"
 )

@@ -40,7 +40,8 @@ ADD_AUDIT: Final = inserting("audit", AuditRow._fields)
 ADD_CARDS: Final = inserting("cards", Card._fields)
 CHANGE_CARDS: Final = Rows(
     filled(
-        "UPDATE cards SET $SET FROM ($ROWS) AS k WHERE cards.tenant = k.column1"
+        "UPDATE cards INDEXED BY cards_by_token SET $SET FROM ($ROWS) AS k"
+        " WHERE cards.tenant = k.column1"
         " AND cards.token = k.column2 AND cards.revision = k.$BASE",
         SET=", ".join(f"{name} = k.column{at}" for at, name in enumerate(_CHANGED, 3)),
         BASE=_BASE,
@@ -50,23 +51,29 @@ CHANGE_CARDS: Final = Rows(
 # A number that was known when the flush read it must not have been forgotten since.
 KNOWN_NUMBERS: Final = Rows(
     "SELECT count(*) FROM ($ROWS) AS k WHERE EXISTS (SELECT 1 FROM cards AS c"
-    " WHERE c.tenant = k.column1 AND c.fingerprint = k.column2 AND c.fingerprint <> '')"
+    " INDEXED BY cards_by_fingerprint WHERE c.tenant = k.column1 AND c.fingerprint = k.column2"
+    " AND c.fingerprint <> '')"
     " OR EXISTS (SELECT 1 FROM card_versions AS v"
-    " WHERE v.tenant = k.column1 AND v.fingerprint = k.column2)",
+    " INDEXED BY card_versions_by_fingerprint WHERE v.tenant = k.column1"
+    " AND v.fingerprint = k.column2)",
     2,
 )
 ADD_NUMBERS: Final = inserting("fingerprints", ("tenant", "mac", "fingerprint"))
 DROP_NUMBERS: Final = Rows(
     "DELETE FROM fingerprints WHERE (tenant, mac) IN ($ROWS)"
-    " AND NOT EXISTS (SELECT 1 FROM cards AS c WHERE c.tenant = fingerprints.tenant"
+    " AND NOT EXISTS (SELECT 1 FROM cards AS c INDEXED BY cards_by_fingerprint"
+    " WHERE c.tenant = fingerprints.tenant"
     " AND c.fingerprint = fingerprints.fingerprint AND c.fingerprint <> '')"
-    " AND NOT EXISTS (SELECT 1 FROM card_versions AS v WHERE v.tenant = fingerprints.tenant"
+    " AND NOT EXISTS (SELECT 1 FROM card_versions AS v"
+    " INDEXED BY card_versions_by_fingerprint WHERE v.tenant = fingerprints.tenant"
     " AND v.fingerprint = fingerprints.fingerprint)",
     2,
 )
 ADD_VERSIONS: Final = inserting("card_versions", Version._fields)
 DROP_VERSIONS: Final = Rows(
-    "DELETE FROM card_versions WHERE (tenant, token, credential_version) IN ($ROWS)", 3
+    "DELETE FROM card_versions INDEXED BY card_versions_by_number"
+    " WHERE (tenant, token, credential_version) IN ($ROWS)",
+    3,
 )
 ADD_POINTERS: Final = inserting("existing_cards", (*ExistingKey._fields, "token"))
 _POINTER: Final = (

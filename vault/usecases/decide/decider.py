@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cards.masking import is_card_number
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import AuditFacts, link
 from vault.domain.card import CardKey
@@ -54,11 +55,16 @@ def _decide_note(_ctx: Context, _entry: Entry, intent: Note) -> Verdict:
     return Decision(
         action=intent.action,
         value=None,
-        token=intent.token,
+        token=_unless_number(intent.token),
         result=intent.result,
         reason=intent.reason,
-        purpose=intent.purpose,
+        purpose=_unless_number(intent.purpose),
     )
+
+
+def _unless_number(sent: str) -> str:
+    """Return what a refused caller sent, for the audit; a card number sent as a token stays out."""
+    return "" if sent and is_card_number(sent) else sent
 
 
 # The intent's type chooses its decision and the action that a refusal is audited under.
@@ -172,10 +178,10 @@ class Decider:
             origin=entry.caller.origin,
             action=DECISIONS[type(intent)][0],
             result="refused",
-            token=getattr(intent, "token", ""),
-            purpose=getattr(intent, "purpose", ""),
+            token=_unless_number(getattr(intent, "token", "")),
+            purpose=_unless_number(getattr(intent, "purpose", "")),
             reason=refused.reason.value,
-            request_id=entry.mark.request_id if entry.mark else "",
+            request_id=_request_id(entry),
         )
         _audit(ctx, delta, entry, facts)
 
@@ -196,10 +202,15 @@ def _facts(entry: Entry, decision: Decision) -> AuditFacts:
         decision.token,
         decision.purpose,
         decision.reason,
-        entry.mark.request_id if entry.mark else "",
+        _request_id(entry),
         decision.after.revision if decision.after else 0,
         decision.note,
     )
+
+
+def _request_id(entry: Entry) -> str:
+    """Return the id that the caller gave, whether or not it makes a retry safe."""
+    return entry.mark.request_id if entry.mark else getattr(entry.intent, "request_id", "")
 
 
 def _accept_rows(state: State, delta: Delta, decision: Decision) -> None:

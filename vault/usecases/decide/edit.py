@@ -111,7 +111,9 @@ def with_contents(
     missing: dict[NumberKey, str] = {}
     superseded = None
     if new_version:
-        fingerprint, missing = fingerprint_of(ctx, card.tenant, card.kind, wanted.pan)
+        fingerprint = card.fingerprint
+        if wanted.pan != held.pan:  # the flush has read the index rows of new numbers only
+            fingerprint, missing = fingerprint_of(ctx, card.tenant, card.kind, wanted.pan)
         superseded = version_of(card, ctx.now, ctx.now + ctx.rules.superseded_retention_us)
         after = after._replace(
             credential_version=card.credential_version + 1,

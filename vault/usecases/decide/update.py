@@ -139,8 +139,9 @@ def _settled_by_lineage(
         fingerprint = fingerprint_of(ctx, card.tenant, card.kind, intent.new_pan)[0]
     elif not lineage.same_number:
         return _unchanged(intent, card, Disposition.STALE, "about a number that was replaced")
-    brings = intent.outcome in BRINGS_EXPIRY
-    if brings and any(
+    # A correction may well go back to what came before: only its age says whether it is news.
+    repeats = intent.outcome in BRINGS_EXPIRY - {UpdateOutcome.CORRECTED}
+    if repeats and any(
         number == fingerprint and intent.new_expiry in {0, expiry}
         for number, expiry in lineage.later
     ):

@@ -9,6 +9,7 @@ from tests.doubles.vault_ports_keys import FakeKeyStore, FakeKms
 from vault.crypto.checkpoints import (
     BodyInvalid,
     ChainMark,
+    CheckpointBody,
     CheckpointKey,
     PublicKeys,
     body_hash,
@@ -23,10 +24,11 @@ from vault.usecases.key_making import KeyMaker
 from vault.usecases.ports import CommitInDoubt, StoreBroken, StoreError, StoreFull, StoreUnavailable
 
 KEY = CheckpointKey(b"\x07" * 32)
+SLOW = Pace(interval_s=60.0)
 
 
 async def _begin(
-    store: FakeAuditStore, chain: str, pace: Pace = Pace(interval_s=60.0)
+    store: FakeAuditStore, chain: str, pace: Pace = SLOW
 ) -> tuple[Checkpointer, Started]:
     started = await start_chain(store, store, chain, lambda: 5)
     checkpointer = Checkpointer(store, [KEY], lambda: 9, pace)
@@ -120,15 +122,21 @@ async def test_a_last_checkpoint_of_somebody_else_is_not_built_upon() -> None:
     assert marks["chn_a"].root == _root(store.rows["chn_a"])
 
 
+class _Newer(CheckpointBody):
+    """A checkpoint of a release that is not written yet."""
+
+    __slots__ = ()
+
+    def encode(self) -> bytes:
+        return b'{"v":2}'
+
+
 async def test_an_unreadable_last_checkpoint_is_not_built_upon() -> None:
     store = FakeAuditStore()
     first, _started = await _begin(store, "chn_a")
     await first.checkpoint()
 
-    class Signer(CheckpointKey):
-        __slots__ = ()
-
-    store.signed[0] = store.signed[0]._replace(body=b"{}", signature=bytes(64))
+    store.signed[0] = KEY.sign(_Newer(1, 2, ()))
     successor, _started = await _begin(store, "chn_b")
     assert successor.counts.distrusted == 1
     assert _marks(await successor.checkpoint())["chn_a"].size == 1
@@ -194,7 +202,7 @@ async def test_a_checkpoint_whose_answer_was_lost_is_followed() -> None:
 
 async def test_a_broken_store_is_not_hidden() -> None:
     store = FakeAuditStore()
-    checkpointer, _started = await _begin(store, "chn_a")
+    checkpointer, _started = await _begin(store, "chn_a", Pace(interval_s=0.001))
     store.faults = [StoreBroken()]
     with pytest.raises(StoreBroken):
         await checkpointer.run()

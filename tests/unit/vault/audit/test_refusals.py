@@ -52,7 +52,7 @@ async def test_the_rest_are_counted_and_told_when_the_minute_ends(bench: Bench) 
     bench.clock.advance(0.1)
     await bench.refusals.tick()
     assert bench.notes[3:] == [
-        Note("refusals", "refused", "PERMISSION_DENIED x7, VAULT_SEALED x2"),
+        Note("refusals", "refused", note="PERMISSION_DENIED x7, VAULT_SEALED x2"),
     ]
     caller = bench.ledger.entries[-1].caller
     assert (caller.tenant, caller.principal) == ("acme", "app")
@@ -71,7 +71,7 @@ async def test_a_count_is_not_lost_when_its_minute_runs_over(bench: Bench) -> No
     bench.clock.advance(61.0)
     await bench.refuse(1)
     await bench.refusals.tick()
-    assert bench.notes[-1] == Note("refusals", "refused", "PERMISSION_DENIED x3")
+    assert bench.notes[-1] == Note("refusals", "refused", note="PERMISSION_DENIED x3")
 
 
 async def test_principals_are_counted_apart_and_bounded(bench: Bench) -> None:
@@ -79,7 +79,7 @@ async def test_principals_are_counted_apart_and_bounded(bench: Bench) -> None:
         await bench.refuse(4, principal=principal)
     await bench.refusals.flush()
     told = [
-        (entry.caller.principal, entry.intent.reason)
+        (entry.caller.principal, entry.intent.note)
         for entry in bench.ledger.entries
         if isinstance(entry.intent, Note) and entry.intent.action == "refusals"
     ]

@@ -24,7 +24,7 @@ from vault.adapters.sqlite.trail import audit_listing
 from vault.domain.queries import AuditQuery, CardQuery
 
 MODULES = (reading, writing, store, housekeeping, trail)
-CARD = "cards (tenant=? AND token=?)"
+CARD = "cards_by_token (tenant=? AND token=?)"
 NUMBER = "cards_by_fingerprint (tenant=? AND fingerprint=?)"
 OLD_NUMBER = "card_versions_by_fingerprint (tenant=? AND fingerprint=?)"
 POINTER = "existing_cards (tenant=? AND fingerprint=? AND customer=? AND kind=? AND token_format=?)"
@@ -42,7 +42,7 @@ EXPECTED: dict[str, list[str]] = {
         "cards_by_fingerprint (tenant=? AND fingerprint=? AND customer=?)",
         "TEMP B-TREE FOR ORDER BY",  # of one customer's cards with one number
     ],
-    "VERSIONS": ["card_versions (tenant=? AND token=?)", "TEMP B-TREE FOR ORDER BY"],
+    "VERSIONS": ["card_versions_by_number (tenant=? AND token=?)", "TEMP B-TREE FOR ORDER BY"],
     "HOLDERS": [NUMBER],
     "FORMER_HOLDERS": [OLD_NUMBER, CARD],
     "APPLIED": ["applied_updates (tenant=? AND update_id=? AND token=?)"],
@@ -56,20 +56,20 @@ EXPECTED: dict[str, list[str]] = {
     "ADD_NUMBERS": [],
     "DROP_NUMBERS": ["fingerprints (tenant=? AND mac=?)", NUMBER, OLD_NUMBER],
     "ADD_VERSIONS": [],
-    "DROP_VERSIONS": ["card_versions (tenant=? AND token=? AND credential_version=?)"],
+    "DROP_VERSIONS": ["card_versions_by_number (tenant=? AND token=? AND credential_version=?)"],
     "ADD_POINTERS": [],
     "MOVE_POINTERS": [POINTER],
     "DROP_POINTERS": [POINTER],
     "ADD_REQUESTS": [],
     "ADD_APPLIED": [],
     "ADD_OUTBOX": [],
-    "VERSIONS_AFTER": ["card_versions (tenant=? AND token=? AND credential_version>?)"],
+    "VERSIONS_AFTER": ["card_versions_by_number (tenant=? AND token=? AND credential_version>?)"],
     "PAST_GRACE": ["cards_past_grace (purge_time<?)"],
     "PAST_TTL": ["cards_with_ttl (expire_time>? AND expire_time<?)"],
     "PAST_RETENTION": ["card_versions_by_purge_time (purge_time<?)", CARD],
     "PURGE_REQUESTS": [REQUEST, "requests_by_time (create_time<?)"],
     "OPEN_CHAINS": ["chains_by_end (ended=?)"],
-    "CHAIN_RECORDS": ["audit (chain=? AND sequence>?)"],
+    "CHAIN_RECORDS": ["audit_by_sequence (chain=? AND sequence>?)"],
     "ADD_CHECKPOINT": ["checkpoints (rowid>?)"],
     "CHECKPOINTS": ["checkpoints (rowid>?)"],
     "LAST_CHECKPOINT": ["checkpoints (rowid>?)"],
@@ -79,7 +79,7 @@ EXPECTED: dict[str, list[str]] = {
     "ADD_DATA_KEYS": [],
 }
 ALIASES = {
-    "k": "control",
+    "w": "control",
     "h": "chains",
     "c": "cards",
     "s": "cards",
@@ -89,11 +89,12 @@ ALIASES = {
     "v": "card_versions",
     "a": "applied_updates",
 }
-# Reading a flush's own rows is no scan of a table, nor are the filters over them.
+# Reading a flush's own rows (k) is no scan of a table.
 COMPLETE = re.compile("(SELECT|INSERT|UPDATE|DELETE)[^$]*$")
 HARMLESS = re.compile(
-    r"SCAN (\d+-ROW VALUES CLAUSE|CONSTANT ROW)$|(CORRELATED )?(LIST|SCALAR) SUBQUERY|"
-    r"CREATE BLOOM FILTER$"
+    r"(SCAN (\d+-ROW VALUES CLAUSE|CONSTANT ROW|k|\(subquery-\d+\))"
+    r"|(CORRELATED )?(LIST|SCALAR) SUBQUERY \d+|(CO-ROUTINE|MATERIALIZE) (k|\(subquery-\d+\))"
+    r"|CREATE BLOOM FILTER)$"
 )
 SEARCH = re.compile(
     r"SEARCH (?P<table>\w+) USING (?:COVERING )?(?:INTEGER PRIMARY KEY|PRIMARY KEY|INDEX"
@@ -115,11 +116,15 @@ def plan_of(db: apsw.Connection, statement: str) -> list[str]:
     """Return what a statement searches, as `index (terms)`, or else the plan's own line."""
     numbered = [int(number) for number in re.findall(r"\?(\d+)", statement)]
     count = max(numbered, default=statement.count("?"))
-    values: Any = {} if re.search(r":\w", statement) else [None] * count
+    names = re.findall(r":(\w+)", statement)
+    values: Any = dict.fromkeys(names) if names else [None] * count
     lines = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statement, values)]
     found: list[str] = []
     for line in map(str, lines):
         if HARMLESS.match(line):
+            continue
+        if line == "SCAN w":  # the control table is one row by a CHECK; statistics may know it
+            found.append(CONTROL)
             continue
         match = SEARCH.match(line)
         if match is None:
@@ -164,22 +169,9 @@ def large(db: apsw.Connection) -> None:
     fill(db, 20_000)
 
 
-def analysed(db: apsw.Connection) -> None:
-    fill(db, 20_000)
-    db.execute("ANALYZE").fetchall()
-
-
-def analysed_when_small(db: apsw.Connection) -> None:
-    fill(db, 3)
-    db.execute("ANALYZE").fetchall()
-    fill(db, 20_000, first=4)
-
-
 SITUATIONS = {
     "empty": nothing,
     "large": large,
-    "large and analysed": analysed,
-    "analysed when small": analysed_when_small,
 }
 
 
@@ -197,11 +189,11 @@ def test_every_statement_takes_the_intended_index(db: apsw.Connection) -> None:
     found = {(name, text): plan_of(db, text) for name, text in statements()}
     assert {name for name, _text in found} == EXPECTED.keys()
     wrong = {name: plan for (name, _text), plan in found.items() if plan != EXPECTED[name]}
-    assert wrong == {}
+    assert not wrong, wrong
 
 
 LISTS = {
-    "": ("cards (tenant=? AND token>?)", []),
+    "": ("cards_by_token (tenant=? AND token>?)", []),
     "customer": ("cards_by_customer (tenant=? AND customer=? AND token>?)", []),
     # Cards with one number are in the order of their customers there.
     "fingerprint": (
@@ -209,6 +201,20 @@ LISTS = {
         ["TEMP B-TREE FOR ORDER BY"],
     ),
 }
+
+
+@pytest.mark.parametrize("analysed_at", [3, 20_000])
+def test_statistics_turn_no_search_into_a_scan(tmp_path: Path, analysed_at: int) -> None:
+    """Somebody may have run ANALYZE, even while there were three cards."""
+    db = open_writer(tmp_path / "vault.db")
+    migrate(db)
+    fill(db, analysed_at)
+    db.execute("ANALYZE").fetchall()
+    fill(db, 20_000 + analysed_at, first=analysed_at + 1)
+    for name, text in statements():
+        plan = [step.partition(" (")[0] for step in plan_of(db, text)]
+        assert plan == [step.partition(" (")[0] for step in EXPECTED[name]], name
+    db.close()
 
 
 def _narrowed(query: CardQuery, by: str) -> CardQuery:
@@ -241,7 +247,7 @@ def test_the_audit_trail_is_read_along_its_chain(db: apsw.Connection) -> None:
         AuditQuery("demo", 10, from_time=1, to_time=2, token="t"),  # noqa: S106
     ):
         statement, _values = audit_listing(query)
-        assert plan_of(db, statement) == ["audit ((chain,sequence)>(?,?))"]
+        assert plan_of(db, statement) == ["audit_by_sequence ((chain,sequence)>(?,?))"]
 
 
 def test_the_check_notices_a_tenants_index(db: apsw.Connection) -> None:
@@ -251,4 +257,4 @@ def test_the_check_notices_a_tenants_index(db: apsw.Connection) -> None:
         " WHERE c.tenant = ? AND c.token = ? AND c.customer <> ''"
     )
     assert plan_of(db, trap) != EXPECTED["CARDS"]
-    assert plan_of(db, "SELECT * FROM cards WHERE token = ?") == ["SCAN cards"]
+    assert plan_of(db, "SELECT * FROM cards WHERE last4 = ?") == ["SCAN cards"]

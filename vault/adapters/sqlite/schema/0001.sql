@@ -1,7 +1,8 @@
 -- The vault's tables. Ids are made by the application; there are no sequences and no foreign keys,
 -- so that every table can be split by the key named beside it ("distributed by").
 -- Times are microseconds since the epoch, 0 for none. Wide tables keep a rowid: a WITHOUT ROWID
--- table stores whole rows in its inner nodes, which makes it deep when rows are long.
+-- table stores whole rows in its inner nodes, which makes it deep when rows are long. Their keys are
+-- unique indexes with names of their own, so that statements can insist on them (INDEXED BY).
 
 -- Current cards and tombstones. Distributed by (tenant, token).
 CREATE TABLE cards (
@@ -35,9 +36,9 @@ CREATE TABLE cards (
     holds TEXT NOT NULL,
     stored_credentials TEXT NOT NULL,
     metadata TEXT NOT NULL,
-    details TEXT NOT NULL,
-    PRIMARY KEY (tenant, token)
+    details TEXT NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX cards_by_token ON cards (tenant, token);
 CREATE INDEX cards_by_fingerprint ON cards (tenant, fingerprint, customer)
     WHERE fingerprint <> '';
 CREATE INDEX cards_by_customer ON cards (tenant, customer, token) WHERE customer <> '';
@@ -66,9 +67,9 @@ CREATE TABLE card_versions (
     file_time INTEGER NOT NULL,
     asked_time INTEGER NOT NULL,
     sealed BLOB NOT NULL,
-    sealed_revision INTEGER NOT NULL,
-    PRIMARY KEY (tenant, token, credential_version)
+    sealed_revision INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX card_versions_by_number ON card_versions (tenant, token, credential_version);
 CREATE INDEX card_versions_by_fingerprint ON card_versions (tenant, fingerprint);
 CREATE INDEX card_versions_by_purge_time ON card_versions (purge_time);
 
@@ -112,9 +113,9 @@ CREATE TABLE audit (
     sequence INTEGER NOT NULL,
     time INTEGER NOT NULL,
     record BLOB NOT NULL,
-    hash BLOB NOT NULL,
-    PRIMARY KEY (chain, sequence)
+    hash BLOB NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX audit_by_sequence ON audit (chain, sequence);
 
 -- Where each process's audit chain stands. Distributed by (chain).
 CREATE TABLE chains (

@@ -1,0 +1,219 @@
+"""What a run found: cells of operation × calls in flight, the open loop, the disk, the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tests.bench.machine import Machine
+from tests.bench.phases import OPERATIONS, Operation, cards_in
+from tests.bench.processes import Load
+from tests.bench.stats import Latency, invalid_because, latency_of, median
+
+JUDGED_IN_FLIGHT: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One phase, measured once. CPU is the server's, in microseconds a call."""
+
+    cpu_us: float
+    loop_us: float
+    writer_us: float
+    calls_per_s: float
+    entries_per_flush: float
+    generator_share: float
+    invalid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """An operation, or its empty twin, at one number of calls in flight.
+
+    Numbers are medians over the rounds that count; `ratio` is to the empty call of the same round
+    (1 for the empty one itself), same request and reply sizes. `invalid` says why no round counts,
+    `rejected` how many did not.
+    """
+
+    operation: Operation
+    empty: bool
+    in_flight: int
+    cpu_us: float
+    loop_us: float
+    writer_us: float
+    cpu_us_per_card: float
+    python_us_per_card: float
+    ratio: float
+    calls_per_s: float
+    entries_per_flush: float
+    latency: Latency
+    generator_share: float
+    rejected: int
+    invalid: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLoop:
+    """The mix at a fixed rate; latency is from the intended time of each call."""
+
+    rate: float
+    seconds: float
+    reveal_share: float
+    calls: int
+    latency: Latency
+    lateness: Latency
+    cpu_us: float
+    generator_share: float
+    invalid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What cards and calls take on disk."""
+
+    cards: int
+    bytes_per_card: float
+    bytes_by_table: dict[str, float]
+    rows_per_call: dict[str, dict[str, float]]
+    over_budget: list[str]
+    sync: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of the blueprint and what was measured against it."""
+
+    name: str
+    limit: float
+    measured: float
+    unit: str
+
+    @property
+    def held(self) -> bool:
+        """Tell whether the bar was held."""
+        return self.measured <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One run of the bench."""
+
+    plan: str
+    machine: Machine
+    cells: list[Cell]
+    open_loop: OpenLoop
+    disk: Disk
+
+    def cell(self, operation: Operation, *, empty: bool, in_flight: int) -> Cell:
+        """Return one cell. Raises StopIteration for one that was not measured."""
+        wanted = (operation, empty, in_flight)
+        return next(c for c in self.cells if (c.operation, c.empty, c.in_flight) == wanted)
+
+    @property
+    def problems(self) -> list[str]:
+        """Name what makes the run not count, and every budget that was broken."""
+        found = [
+            f"{'empty ' if cell.empty else ''}{cell.operation} at {cell.in_flight}: {cell.invalid}"
+            for cell in self.cells
+            if cell.invalid
+        ]
+        if self.open_loop.invalid:
+            found.append(f"open loop: {self.open_loop.invalid}")
+        return found + self.disk.over_budget
+
+
+def bars_of(results: Results) -> list[Bar]:
+    """Compare with the blueprint's bars ("The hot path"), at 64 calls in flight."""
+
+    def at(operation: Operation) -> Cell:
+        return results.cell(operation, empty=False, in_flight=JUDGED_IN_FLIGHT)
+
+    return [
+        Bar("Tokenize, to the empty call", 1.5, at("Tokenize").ratio, "x"),
+        Bar("Detokenize, to the empty call", 1.4, at("Detokenize").ratio, "x"),
+        Bar("BatchTokenize(100), Python a card", 60, at("BatchTokenize").python_us_per_card, "us"),
+        Bar(
+            "BatchDetokenize(100), Python a card",
+            25,
+            at("BatchDetokenize").python_us_per_card,
+            "us",
+        ),
+        Bar("Open loop, p99", 10, results.open_loop.latency.p99, "ms"),
+    ]
+
+
+def run_of(load: Load) -> Run:
+    """Reduce a phase's load to numbers a call."""
+    calls = max(load.calls, 1)
+    return Run(
+        cpu_us=load.cpu.process / calls * 1e6,
+        loop_us=load.cpu.threads.get("loop", 0.0) / calls * 1e6,
+        writer_us=load.cpu.threads.get("writer", 0.0) / calls * 1e6,
+        calls_per_s=load.calls / load.elapsed,
+        entries_per_flush=load.entries / load.flushes if load.flushes else 0.0,
+        generator_share=max(load.generator_shares),
+        invalid=invalid_because(load.generator_shares, load.failed),
+    )
+
+
+def cell_of(
+    operation: Operation,
+    in_flight: int,
+    loads: Sequence[Load],
+    empties: Sequence[Load] | None,
+) -> Cell:
+    """Put a cell's rounds together; `empties` are the same rounds of its empty twin, if any.
+
+    A round that is invalid, or whose twin is, counts for nothing; with no other left the cell is
+    made of all and says that it is invalid.
+    """
+    runs = [run_of(load) for load in loads]
+    twins = runs if empties is None else [run_of(load) for load in empties]
+    counted = [
+        at
+        for at, (run, twin) in enumerate(zip(runs, twins, strict=True))
+        if not (run.invalid or twin.invalid)
+    ]
+    used = counted or range(len(runs))
+    kept = [runs[at] for at in used]
+    cards = cards_in(operation)
+    cpu = median([run.cpu_us for run in kept])
+    writer = median([run.writer_us for run in kept])
+    return Cell(
+        operation=operation,
+        empty=empties is None,
+        in_flight=in_flight,
+        cpu_us=cpu,
+        loop_us=median([run.loop_us for run in kept]),
+        writer_us=writer,
+        cpu_us_per_card=cpu / cards,
+        python_us_per_card=median([run.cpu_us - run.writer_us for run in kept]) / cards,
+        ratio=median(
+            [runs[at].cpu_us / twins[at].cpu_us for at in used if twins[at].cpu_us] or [0.0]
+        ),
+        calls_per_s=median([run.calls_per_s for run in kept]),
+        entries_per_flush=median([run.entries_per_flush for run in kept]),
+        latency=latency_of([one for at in used for one in loads[at].latencies] or [0.0]),
+        generator_share=max(run.generator_share for run in kept),
+        rejected=len(runs) - len(counted),
+        invalid=""
+        if counted
+        else next(
+            one.invalid for pair in zip(runs, twins, strict=True) for one in pair if one.invalid
+        ),
+    )
+
+
+def cells_of(
+    rounds: Sequence[dict[tuple[Operation, bool, int], Load]], in_flight: Sequence[int]
+) -> list[Cell]:
+    """Return all cells of some rounds, each operation's empty twin before it."""
+    cells = []
+    for operation in OPERATIONS:
+        for many in in_flight:
+            empties = [each[operation, True, many] for each in rounds]
+            loads = [each[operation, False, many] for each in rounds]
+            cells.append(cell_of(operation, many, empties, None))
+            cells.append(cell_of(operation, many, loads, empties))
+    return cells
