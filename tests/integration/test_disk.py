@@ -1,6 +1,7 @@
 """A disk that is full, and one that fails, under a whole vault."""
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
 import apsw
@@ -22,7 +23,7 @@ def _full(event: FileEvent) -> Exception | None:
     return apsw.FullError("full") if event == FileEvent("write", "wal") else None
 
 
-async def _refused(call: grpc.aio.UnaryUnaryCall) -> grpc.aio.AioRpcError:
+async def _refused(call: Awaitable[object]) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value

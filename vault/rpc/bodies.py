@@ -39,5 +39,5 @@ def mark_of_add(request_id: str, intent: AddCard) -> RequestMark:
     ]
     if intent.stored_credentials:
         fields.append(("agreements", pack_stored_credentials(intent.stored_credentials)))
-    fields += [(f"metadata.{key}", value or "-") for key, value in intent.metadata]
+    fields += [(f"metadata.{key}", f"={value}") for key, value in intent.metadata]
     return mark("Tokenize", request_id, fields)

@@ -22,6 +22,7 @@ from vault.domain.intents import (
     DeleteCard,
     EditCard,
     Intent,
+    Note,
     NoteDecline,
     RequestMark,
     SetStatus,
@@ -142,6 +143,8 @@ class ChangeHandlers:
         card = await self._live(call, request.token)
         code_length_in(request.security_code, known_brand(card))
         ttl = time_in(request.ttl, "ttl") / 1e6 if request.HasField("ttl") else DEFAULT_TTL_S
+        # Recorded before it is kept: who brought a code for which card, never the code.
+        await self.desk.one(call, Note("card.put_security_code", "ok", token=card.token))
         await self.codes.put(card, request.security_code, ttl)
         return pb.PutSecurityCodeResponse()
 
@@ -173,5 +176,5 @@ def mark_of_edit(request: pb.UpdateCardRequest, intent: EditCard) -> RequestMark
         ("address", intent.billing_address),
         ("agreements", pack_stored_credentials(intent.stored_credentials)),
     ]
-    fields += [(f"metadata.{key}", value or "-") for key, value in intent.metadata]
+    fields += [(f"metadata.{key}", f"={value}") for key, value in intent.metadata]
     return mark("UpdateCard", request.request_id, fields)

@@ -152,6 +152,7 @@ def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
     source = update.source
     for value, path in (
         (update.update_id, "update_id"),
+        (update.version.token, "version.token"),
         (update.merchant_account, "merchant_account"),
         (source.channel, "source.channel"),
         (source.file, "source.file"),

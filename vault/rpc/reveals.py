@@ -109,6 +109,7 @@ class RevealHandlers:
             allowed,
             request.credential_version,
             superseded_too=call.identity.allows("reveal_superseded"),
+            with_security_code=request.include_security_code,
             request_id=request.request_id,
         )
 

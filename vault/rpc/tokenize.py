@@ -21,6 +21,9 @@ from vault.rpc.errors import value_of
 from vault.rpc.requests_in import add_card_in, code_length_in
 from vault.usecases.codes import CodeVault
 
+ENTRY_BYTES = 1_024
+"""What an entry takes in the ledger's line beside its request's own size."""
+
 
 @dataclass(slots=True)
 class _Item:
@@ -43,7 +46,8 @@ class TokenizeHandlers:
         """Store one card."""
         intent = await self._meaning(request, call)
         mark = mark_of_add(request.request_id, intent)
-        result = cast("TokenizeResult", await self.desk.one(call, intent, mark))
+        entry = Entry(self.desk.caller(call), intent, mark, size=ENTRY_BYTES + request.ByteSize())
+        result = cast("TokenizeResult", value_of((await self.desk.many(call, [entry]))[0]))
         return await self._response(request, result, call)
 
     async def batch(self, request: pb.BatchTokenizeRequest, call: Call) -> pb.BatchTokenizeResponse:
@@ -51,7 +55,12 @@ class TokenizeHandlers:
         items = [await self._item(each, call) for each in request.requests]
         caller = self.desk.caller(call)
         entries = [
-            Entry(caller, item.intent, mark_of_add(item.request.request_id, item.intent))
+            Entry(
+                caller,
+                item.intent,
+                mark_of_add(item.request.request_id, item.intent),
+                size=ENTRY_BYTES + item.request.ByteSize(),
+            )
             for item in items
             if item.intent is not None
         ]

@@ -103,7 +103,7 @@ async def python(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parents[3],  # noqa: ASYNC240 - a constant of this file
+        cwd=Path(__file__).parents[3],
     )
     async with asyncio.timeout(60):
         out, trouble = await process.communicate(stdin.encode())

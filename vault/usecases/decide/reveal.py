@@ -41,7 +41,7 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
         value=Revealed(card, contents, number),
         token=card.token,
         purpose=intent.purpose,
-        note=f"version {number}",
+        note=f"version {number}" + (", security code" if intent.with_security_code else ""),
     )
 
 

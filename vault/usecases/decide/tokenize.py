@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cards.expiry import Expiry
 from vault.domain.card import (
     Card,
     CardKey,
@@ -99,7 +100,7 @@ def _differences(card: Card, held: Contents, sent: AddCard) -> tuple[str, ...]:
     """Name the fields that were sent and differ; what was not sent does not differ."""
     wanted = sent.contents
     checks = (
-        ("card.expiry", wanted.expiry is not None and wanted.expiry != held.expiry),
+        *_expiry_differences(held.expiry, wanted.expiry),
         (
             "card.cardholder_name",
             bool(wanted.cardholder_name) and wanted.cardholder_name != held.cardholder_name,
@@ -125,6 +126,15 @@ def _unused_token(ctx: Context, tenant: str, intent: AddCard) -> str:
         if CardKey(tenant, token) not in ctx.state.cards:
             return token
     raise VaultError(Reason.CONTENTION)
+
+
+def _expiry_differences(held: Expiry | None, sent: Expiry | None) -> tuple[tuple[str, bool], ...]:
+    if sent is None:
+        return ()
+    return (
+        ("card.expiry_month", held is None or sent.month != held.month),
+        ("card.expiry_year", held is None or sent.year != held.year),
+    )
 
 
 def _new_card(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> Card:

@@ -7,6 +7,7 @@ what it *does*. Source: account-updater.md, sections 5.1 and 5.4; `api.md`, Cred
 from __future__ import annotations
 
 from cards.expiry import Expiry
+from cards.masking import is_card_number
 from cards.outcomes import BRINGS_EXPIRY, BRINGS_NUMBER
 from cards.outcomes import Outcome as UpdateOutcome
 from vault.domain.card import (
@@ -60,7 +61,10 @@ def decide_update(ctx: Context, entry: Entry, intent: ApplyUpdate) -> Verdict:
     seen = ctx.state.applied.get(AppliedKey(tenant, intent.update_id, intent.token))
     card = ctx.card_or_tombstone(entry)
     if isinstance(card, Refused) or card.status_at(ctx.now) == Status.DELETED:
-        return _unchanged(intent, None, Disposition.NOT_FOUND, "no such card")
+        missing = _unchanged(intent, None, Disposition.NOT_FOUND, "no such card")
+        if is_card_number(intent.token):  # sent in a token's place: not for the audit
+            missing.token = ""
+        return missing
     if seen is not None:
         return _unchanged(intent, card, Disposition.DUPLICATE, seen)
     refusal = _unusable(card, intent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.doubles.decide_bench import (
@@ -58,7 +60,7 @@ def token(bench: DecideBench) -> str:
     ],
 )
 def test_a_new_number_or_expiry_makes_a_version_and_every_change_a_revision(
-    bench: DecideBench, token: str, fields: dict[str, object], version: int
+    bench: DecideBench, token: str, fields: dict[str, Any], version: int
 ) -> None:
     card = bench.card(edit(token, **fields))
     assert (card.revision, card.credential_version) == (2, version)
@@ -100,7 +102,7 @@ def test_a_superseded_version_is_kept_for_its_retention(bench: DecideBench, toke
     ],
 )
 def test_the_cardholders_own_news_move_the_status(
-    bench: DecideBench, token: str, status: str, fields: dict[str, object], after: str
+    bench: DecideBench, token: str, status: str, fields: dict[str, Any], after: str
 ) -> None:
     bench.card(SetStatus(token, 0, Status(status)))
     assert bench.card(edit(token, **fields)).status == after
