@@ -107,6 +107,7 @@ class Reveal:
     allowed: frozenset[str]
     credential_version: int = 0  # 0: the current one
     superseded_too: bool = False  # may see versions that are no longer current
+    with_security_code: bool = False  # recorded; the code itself is not the ledger's business
     request_id: str = ""  # for the audit: a reveal is never replayed
 
 
