@@ -40,6 +40,10 @@ test: setup  ## The whole story on memory and SQLite, ten minutes at most
 lock: setup  ## Renew requirements/*.txt from pyproject.toml, with hashes
 	@bash tools/lock.sh
 
+.PHONY: bench
+bench: setup  ## Measure the vault against an empty RPC, renew PERFORMANCE.md (QUICK=1: does it work?)
+	@python -m tests.bench.run --dir $(CACHE)/bench $(if $(QUICK),--quick,--page PERFORMANCE.md)
+
 .PHONY: print-venv
 print-venv:
 	@echo $(VENV)

@@ -28,6 +28,7 @@ BUDGET: Final[Mapping[Operation, Mapping[str, int]]] = {
 }
 # One a second whatever is called.
 _BY_TIME: Final = frozenset({"checkpoints"})
+_TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 _MOST_SYNC_SECONDS: Final = 10.0
 _PAGE: Final = 4_096
 
@@ -37,12 +38,7 @@ def rows_now(directory: Path) -> dict[str, int]:
     db = apsw.Connection(str(directory / "vault.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         with db:  # one snapshot
-            names = [
-                name
-                for (name,) in db.execute(
-                    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-                )
-            ]
+            names = [str(name) for (name,) in db.execute(_TABLES)]
             found = {
                 name: int(db.execute(f'SELECT count(*) FROM "{name}"').get)  # noqa: S608
                 for name in names
@@ -94,7 +90,7 @@ def bytes_by_table(directory: Path) -> dict[str, int]:
         return {}
     finally:
         db.close()
-    return {name: int(size) for name, size in rows}
+    return {str(name): int(str(size)) for name, size in rows}
 
 
 def bare_sync(directory: Path, count: int) -> Latency:

@@ -18,7 +18,7 @@ END: Final = "<!-- bench:end -->"
 
 Rows = list[tuple[str, ...]]
 _CELLS: Final = (
-    "call", "in flight", "CPU µs a call", "of it writer", "CPU µs a card", "× empty", "calls/s",
+    "call", "in flight", "CPU µs a call", "of it writer", "CPU µs a card", "to empty", "calls/s",
     "p50 ms", "p95 ms", "p99 ms", "entries a flush", "generator",
 )  # fmt: skip
 _BARS: Final = ("bar", "limit", "measured", "")
@@ -70,17 +70,11 @@ def _cell(cell: Cell) -> tuple[str, ...]:
 def _open_loop(results: Results) -> Rows:
     loop = results.open_loop
     latency, late = loop.latency, loop.lateness
+    load = f"{loop.rate:,.0f} calls/s for {loop.seconds:g} s: {loop.calls:,} calls"
+    told = f"p50 {latency.p50:.2f} · p95 {latency.p95:.2f} · p99 {latency.p99:.2f}"
     return [
-        (
-            "load",
-            f"{loop.rate:,.0f} calls/s for {loop.seconds:g} s, {loop.reveal_share:.0%} Detokenize,"
-            f" the rest Tokenize: {loop.calls:,} calls",
-        ),
-        (
-            "latency from the intended time, ms",
-            f"p50 {latency.p50:.2f} · p95 {latency.p95:.2f} · p99 {latency.p99:.2f}"
-            f" · most {latency.most:.2f}",
-        ),
+        ("load", f"{load}, {loop.reveal_share:.0%} Detokenize, the rest Tokenize"),
+        ("latency from the intended time, ms", f"{told} · most {latency.most:.2f}"),
         ("of it the generator's own delay, ms", f"p50 {late.p50:.2f} · p99 {late.p99:.2f}"),
         ("server CPU a call, µs", f"{loop.cpu_us:,.0f}"),
         ("generator", f"{loop.generator_share:.0%} of a core {loop.invalid and 'INVALID'}".strip()),

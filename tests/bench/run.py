@@ -85,7 +85,7 @@ class Bench:
             cards=cards,
             bytes_per_card=size / cards,
             bytes_by_table={name: total / cards for name, total in tables.items()},
-            rows_per_call={name: found for name, found in rows.items()},
+            rows_per_call={str(name): found for name, found in rows.items()},
             over_budget=[
                 text for name, found in rows.items() for text in on_disk.over_budget(name, found)
             ],
@@ -97,7 +97,7 @@ class Bench:
     def _phase(self, operation: Operation, in_flight: int, most_calls: int) -> Phase:
         first = next(self._shares) * _CARDS_A_SHARE
         seconds = self._plan.phase_seconds
-        return Phase(operation, False, in_flight, seconds, most_calls, first)  # noqa: FBT003
+        return Phase(operation, False, in_flight, seconds, most_calls, first)
 
     def _fill(self, server: Server) -> None:
         """Store the cards that reveals will draw from, and keep their tokens."""
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.dir.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="run-", dir=options.dir))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     command = "make bench QUICK=1" if options.quick else "make bench"
     try:
         with Progress(console=console, transient=True) as progress:

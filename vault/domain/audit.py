@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 LABEL: Final = b"cardvault/audit/v1\n"
 GENESIS: Final = bytes(32)
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+# JSON's own quoting, in C: with it a record costs a third of what an encoder object takes.
+_quoted = json.encoder.encode_basestring_ascii
 
 
 class AuditRow(NamedTuple):
@@ -52,6 +53,9 @@ class AuditFacts(NamedTuple):
     note: str = ""
 
 
+_NAMES: Final = tuple([f',"{name}":' for name in AuditFacts._fields])
+
+
 def chained_hash(previous: bytes, record: bytes) -> bytes:
     """Return the hash that links `record` behind `previous`."""
     return sha256(LABEL + previous + record).digest()
@@ -60,14 +64,12 @@ def chained_hash(previous: bytes, record: bytes) -> bytes:
 def link(head: ChainHead, time: int, facts: AuditFacts) -> tuple[AuditRow, ChainHead]:
     """Append one record to a chain and return its row and the chain's new head."""
     sequence = head.sequence + 1
-    fields: dict[str, object] = {
-        "v": 1,
-        "chain": head.chain,
-        "seq": sequence,
-        "time": time,
-    }
-    fields.update({name: value for name, value in zip(facts._fields, facts, strict=True) if value})
-    record = _ENCODE(fields).encode()
+    parts = [f'{{"v":1,"chain":{_quoted(head.chain)},"seq":{sequence},"time":{time}']
+    for name, value in zip(_NAMES, facts, strict=True):
+        if value:
+            parts += (name, _quoted(value) if isinstance(value, str) else str(value))
+    parts.append("}")
+    record = "".join(parts).encode()
     digest = chained_hash(head.hash, record)
     return AuditRow(head.chain, sequence, time, record, digest), ChainHead(
         head.chain, sequence, digest

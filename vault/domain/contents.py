@@ -15,7 +15,8 @@ from cards.expiry import Expiry
 from cards.pan import Pan
 
 _PAD: Final = 64
-_ENCODE = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring
+_read = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,20 +33,24 @@ class Contents:
 
     def encode(self) -> bytes:
         """Return the plaintext that is sealed; a multiple of 64 bytes."""
-        fields: dict[str, str] = {"number": self.pan.reveal()}
-        if self.expiry is not None:
-            fields["expiry"] = f"{self.expiry.year:04d}-{self.expiry.month:02d}"
-        if self.cardholder_name:
-            fields["name"] = self.cardholder_name
+        fields = []  # in the order of their names
         if self.billing_address:
-            fields["address"] = self.billing_address
-        text = _ENCODE(fields).encode()
+            fields.append(f'"address":{_quoted(self.billing_address)}')
+        if self.expiry is not None:
+            fields.append(f'"expiry":"{self.expiry.year:04d}-{self.expiry.month:02d}"')
+        if self.cardholder_name:
+            fields.append(f'"name":{_quoted(self.cardholder_name)}')
+        fields.append(f'"number":"{self.pan.reveal()}"')
+        text = f"{{{','.join(fields)}}}".encode()
         return text + b" " * (-len(text) % _PAD)
 
     @classmethod
     def decode(cls, plaintext: bytes) -> Contents:
         """Read back what `encode` made. Raises ValueError or KeyError on anything else."""
-        fields = json.loads(plaintext)
+        text = plaintext.decode()
+        fields, end = _read(text)
+        if text[end:].strip(" "):
+            raise ValueError("something follows the contents")
         expiry = fields.get("expiry")
         return cls(
             Pan(fields["number"]),

@@ -13,9 +13,9 @@ from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
 from vault.rpc.calls import Desk, Room
 from vault.rpc.cards_out import View, masked, version_out
-from vault.rpc.enums import BRAND, CAUSE, STATUS
+from vault.rpc.enums import BRAND, CAUSE
 from vault.rpc.errors import refusal
-from vault.rpc.requests_in import names_in
+from vault.rpc.requests_in import names_in, statuses_in
 from vault.rpc.times import timestamp
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
@@ -67,7 +67,7 @@ class CardHandlers:
             limit=request.page_size or DEFAULT_PAGE,
             customer=request.customer,
             fingerprint=request.fingerprint,
-            statuses=names_in(request.statuses, STATUS.name),
+            statuses=statuses_in(request.statuses),
             brands=names_in(request.brands, BRAND.name),
             expires_before=expiry_number(request.expires_before),
             now=self._now(),

@@ -25,7 +25,7 @@ from vault.rpc.cards import expiry_number
 from vault.rpc.cards_out import View, agreement_out, holds_out, masked
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
 from vault.rpc.errors import value_of
-from vault.rpc.requests_in import names_in, no_number_as_id, time_in
+from vault.rpc.requests_in import names_in, no_number_as_id, statuses_in, time_in
 from vault.rpc.times import timestamp
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
@@ -49,7 +49,7 @@ class CredentialHandlers:
         query = CardQuery(
             tenant=call.tenant,
             limit=_PAGE,
-            statuses=names_in(request.statuses, STATUS.name),
+            statuses=statuses_in(request.statuses),
             brands=names_in(request.brands, BRAND.name),
             expires_before=expiry_number(request.expires_before),
             changed_since=time_in(request.changed_since, "changed_since"),

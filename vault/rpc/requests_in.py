@@ -20,10 +20,11 @@ from vault.domain.contents import Contents
 from vault.domain.intents import AddCard
 from vault.domain.reasons import Reason, VaultError
 from vault.rpc.cards_out import address_text
-from vault.rpc.enums import AGREEMENT, FORMAT, HOLD, INITIATOR, KIND, ON_EXISTING
+from vault.rpc.enums import AGREEMENT, FORMAT, HOLD, INITIATOR, KIND, ON_EXISTING, STATUS
 from vault.rpc.times import micros
 
 MAX_METADATA_BYTES = 4096
+UNDELETED = ("ACTIVE", "NEEDS_CARDHOLDER", "CLOSED")
 _ACCOUNT_HOLDS = frozenset({"RECURRING_STOPPED", "UPDATER_OPTED_OUT"})
 
 
@@ -158,6 +159,11 @@ def add_card_in(request: api.TokenizeRequest) -> AddCard:
         ttl_us=time_in(request.ttl, "ttl") if request.HasField("ttl") else 0,
         on_existing=ON_EXISTING.name[request.on_existing] or "RETURN",
     )
+
+
+def statuses_in(values: Sequence[int]) -> tuple[str, ...]:
+    """Return the statuses of a filter; none named means all but DELETED."""
+    return names_in(values, STATUS.name) or UNDELETED
 
 
 def names_in(values: Sequence[int], names: Mapping[int, str]) -> tuple[str, ...]:

@@ -69,9 +69,7 @@ _CHANGES: Final = frozenset(_EVENT_TYPES)
 def violations(history: History, evidence: Evidence) -> list[Violation]:
     """Return every broken promise, in no particular order; nothing: all were kept."""
     effects = [
-        record
-        for record in evidence.records
-        if record.result == "ok" and record.action in _CHANGES
+        record for record in evidence.records if record.result == "ok" and record.action in _CHANGES
     ]
     changes: dict[str, list[Record]] = defaultdict(list)
     for record in effects:

@@ -40,7 +40,6 @@ class Change:
     attempts: int = 0
     end: End = End.OPEN
     revision: int = 0  # as answered
-    created: bool = False
 
 
 @dataclass(slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-
 from cards.pan import Pan
 from vault.crypto.keys import TenantKeys
 from vault.domain.card import Card, Kind, Version
 from vault.usecases.decide.context import Context
 from vault.usecases.decide.sealing import open_current, open_version
+from vault.usecases.decide.tokens import random_letters
 from vault.usecases.ledger.state import NumberKey
 
 
@@ -25,7 +24,7 @@ def fingerprint_of(
     known = [ctx.state.numbers.get(key) for key in wanted]
     fingerprint = next((found for found in known if found), None)
     if fingerprint is None:
-        fingerprint = "fp_" + base64.b32encode(ctx.random(15)).decode().lower()
+        fingerprint = "fp_" + random_letters(24, ctx.random)
     missing = {key: fingerprint for key, found in zip(wanted, known, strict=True) if not found}
     return fingerprint, missing
 

@@ -15,8 +15,13 @@ def seal_contents(
     keys: TenantKeys, card: Card, contents: Contents, random: Callable[[int], bytes]
 ) -> bytes:
     """Seal `contents` for `card` at its (new) revision."""
-    place = Place("contents", card.tenant, card.token, card.customer, card.kind, card.revision)
+    place = place_of(card.tenant, card.token, card.customer, card.kind, card.revision)
     return keys.record.seal(contents.encode(), place, random)
+
+
+def place_of(tenant: str, token: str, customer: str, kind: str, revision: int) -> Place:
+    """Return where a card's contents belong when that revision sealed them."""
+    return Place("contents", tenant, token, customer, kind, revision)
 
 
 def open_current(keys: TenantKeys, card: Card) -> Contents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from cards.luhn import luhn_valid
@@ -10,12 +11,22 @@ from cards.pan import Pan
 from vault.domain.card import TokenFormat
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
+_LETTERS: Final = bytes([ord(_ALPHABET[byte & 31]) for byte in range(256)])
 
 
 def opaque_token(now_us: int, random: Callable[[int], bytes]) -> str:
     """Return `tok_` and 26 characters: 48 bits of milliseconds, 80 random bits (as a ULID)."""
-    value = (now_us // 1000) << 80 | int.from_bytes(random(10), "big")
-    return "tok_" + "".join([_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)])
+    return _at(now_us // 1000) + random_letters(16, random)
+
+
+def random_letters(length: int, random: Callable[[int], bytes]) -> str:
+    """Return `length` characters of five random bits each."""
+    return random(length).translate(_LETTERS).decode()
+
+
+@lru_cache(maxsize=1)  # one flush, one time
+def _at(now_ms: int) -> str:
+    return "tok_" + "".join([_ALPHABET[now_ms >> shift & 31] for shift in range(45, -1, -5)])
 
 
 def card_shaped_token(pan: Pan, random: Callable[[int], bytes]) -> str:

@@ -113,7 +113,7 @@ def test_only_the_customers_own_card_of_number_kind_and_format_is_found(
 
 @pytest.mark.parametrize("first", [{"customer": "c-1", "ttl_us": DAY_US}, {"customer": ""}])
 def test_a_card_with_a_time_to_live_or_without_a_customer_is_never_found(
-    bench: DecideBench, first: dict[str, object]
+    bench: DecideBench, first: dict[str, Any]
 ) -> None:
     bench.card(new_card(1, **first))
     assert told(bench.do(new_card(1, customer="c-1"))).created
@@ -144,6 +144,7 @@ def test_what_was_sent_and_differs_is_named_and_nothing_changes(bench: DecideBen
     )
     assert (again.created, again.card) == (False, first)
     assert again.differs == (
+        "card.expiry_month",
         "card.expiry_year",
         "card.cardholder_name",
         "stored_credentials",

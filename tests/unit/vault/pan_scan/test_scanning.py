@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cards.brands import Brand
 from cards.testcards import test_pan
-from tests.unit.vault.pan_scan.planting import HIDDEN
+from tools.demo.planting import HIDDEN
 from vault.pan_scan.scanning import CHUNK, Hit, Tally, scan_paths, scan_stream
 from vault.pan_scan.wanted import AnyCardNumber, GivenNumbers, NumbersInvalid, Wanted
 

@@ -1,0 +1,65 @@
+"""The lives of one vault under load: when each ends is planned from a seed, and counted."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.e2e.deadly import ALL_PHASES, MID_CHECKPOINT
+from tests.e2e.processes import Process, Site, killable_vault
+
+KILLS_EACH: Final = 2
+_FLUSHES: Final = (3, 60)  # how many of them a life gets to see
+_CHECKPOINT_WRITES: Final = (1, 120)
+_LIFE_TIMEOUT: Final = 60.0
+
+
+@dataclass(slots=True)
+class Lives:
+    """What became of the vaults: kills per phase, and the seconds from start to serving."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    restarts: list[float] = field(default_factory=list)
+
+    async def start(self, site: Site, vault: Process) -> None:
+        """Start a vault and wait until it serves."""
+        began = time.perf_counter()
+        vault.start()
+        await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"])
+        self.restarts.append(time.perf_counter() - began)
+
+    async def live_through(self, site: Site, plan: list[tuple[str, int]]) -> None:
+        """Let one vault after another live until it kills itself where the plan says.
+
+        Raises ProcessFailed where one does not start, or does not get there in time.
+        """
+        for phase, times in plan:
+            vault = killable_vault(site, die={phase: times})
+            await self.start(site, vault)
+            status = await vault.ended(_LIFE_TIMEOUT)
+            assert status == -signal.SIGKILL, f"a vault ended by itself: {status}"
+            self.kills[phase] += 1
+
+    def __str__(self) -> str:
+        spread = ", ".join(f"{phase} {self.kills[phase]}" for phase in ALL_PHASES)
+        took = sorted(self.restarts)
+        middle, worst = took[len(took) // 2], took[-1]
+        return (
+            f"{self.kills.total()} kills: {spread};"
+            f" start to serving {middle:.2f} s in the middle, {worst:.2f} s at worst"
+        )
+
+
+def planned(seed: int) -> list[tuple[str, int]]:
+    """Return the phases to die in, as often each, in an order and at times that the seed decides."""
+    chance = random.Random(f"{seed}/plan")
+    phases = list(ALL_PHASES) * KILLS_EACH
+    chance.shuffle(phases)
+    return [
+        (phase, chance.randint(*(_CHECKPOINT_WRITES if phase == MID_CHECKPOINT else _FLUSHES)))
+        for phase in phases
+    ]
