@@ -21,7 +21,7 @@ def a_card(token: str, **changes: Any) -> Card:
         revision=1,
         credential_version=1,
         kind="FPAN",
-        token_format="OPAQUE",  # noqa: S106 - a format
+        token_format="OPAQUE",
         status="ACTIVE",
         status_before="",
         brand="VISA",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Coroutine, Mapping
+from hashlib import shake_256
 from itertools import count
 from typing import Any, TypeVar
 
@@ -161,7 +162,7 @@ class DecideBench:
     def random(self, size: int) -> bytes:
         """Return bytes that never repeat and are the same in every run."""
         self._drawn += 1
-        return self._drawn.to_bytes(8, "big").rjust(size, b"\x5a")[-size:]
+        return shake_256(self._drawn.to_bytes(8, "big")).digest(size)
 
     def flush(self, *entries: Entry) -> list[Outcome]:
         """Flush entries together."""

@@ -67,20 +67,22 @@ class DeadlyFiles(apsw.VFS):
 
     def __init__(self, deadly: Deadly) -> None:
         self._deadly: Final = deadly
-        super().__init__("deadly", "", makedefault=True)
+        # By name: once this is the default, "the default" would be itself.
+        self._under: Final = apsw.vfsnames()[0]
+        super().__init__("deadly", self._under, makedefault=True)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         """Open a file with its writes told."""
-        return _DeadlyFile(self._deadly, name, flags)
+        return _DeadlyFile(self._deadly, self._under, name, flags)
 
 
 class _DeadlyFile(apsw.VFSFile):
     def __init__(
-        self, deadly: Deadly, name: str | apsw.URIFilename | None, flags: list[int]
+        self, deadly: Deadly, under: str, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> None:
         self._deadly: Final = deadly
         self._flags: Final = flags[0]
-        super().__init__("", name, flags)
+        super().__init__(under, name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._deadly.writes(self._flags)

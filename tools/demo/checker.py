@@ -82,8 +82,10 @@ class Checker:
         """
         replayed, single = 0, 0
         for part in _parts(job["attempts"]):
-            requests = [_tokenize(request_id, customer, number, job) for
-                        request_id, customer, number, _ in part]
+            requests = [
+                _tokenize(request_id, customer, number, job)
+                for request_id, customer, number, _ in part
+            ]
             stored = await self._vault.BatchTokenize(
                 BatchTokenizeRequest(requests=requests), timeout=30
             )

@@ -55,7 +55,12 @@ class LoadedKill:
     """Runs clients against a vault, kills it after so many acknowledgements, starts it again."""
 
     def __init__(
-        self, site: Site, cards: Sequence[DemoCard], *, kill_after: int, progress: Callable[[], None]
+        self,
+        site: Site,
+        cards: Sequence[DemoCard],
+        *,
+        kill_after: int,
+        progress: Callable[[], None],
     ) -> None:
         self._site: Final = site
         self._kill_after: Final = kill_after

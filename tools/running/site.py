@@ -56,7 +56,12 @@ class Site:
         self.data: Final = data.absolute()
         self.logs: Final = logs.absolute()
         self.addresses: Final = dict(addresses)
-        self.env: Final = {**_environment(self.data), **self.addresses, **(settings or {})}
+        self.env: Final = {
+            **_environment(self.data),
+            **self.addresses,
+            "CARDVAULT_UPDATER_VAULT_ADDRESS": self.addresses["CARDVAULT_LISTEN"],
+            **(settings or {}),
+        }
         self._processes: Final[list[Process]] = []
         self.vault = self.process("vault", "-m", "vault", "serve")
         self.updater: Final = self.process("updater", "-m", "updater", "serve")

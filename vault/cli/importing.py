@@ -110,7 +110,8 @@ async def _import(
     totals = Totals()
     with source.open("rb") as raw, _mapping(mapping) as out, _progress() as progress:
         task = progress.add_task("importing", total=_size(raw))
-        rows = read_rows(io.TextIOWrapper(raw, "utf-8-sig", newline=""), import_id)
+        text = io.TextIOWrapper(raw, "utf-8-sig", newline="")  # named: when it goes, so does raw
+        rows = read_rows(text, import_id)
         async with open_channel(server, files) as channel:
             stub: VaultServiceAsyncStub = VaultServiceStub(channel)
             while chunk := list(islice(rows, batch)):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from vault.domain.card import Card
 from vault.domain.contents import Contents
+from vault.domain.reasons import Reason
 
 
 class TokenizeResult(NamedTuple):
@@ -35,10 +36,11 @@ class Revealed(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A token that holds (`current`) or held a number."""
+    """A token that holds (`current`) or held a number, and the newest version that did."""
 
     card: Card
     current: bool
+    credential_version: int
 
 
 class FoundNumber(NamedTuple):
@@ -66,3 +68,5 @@ class UpdateResult(NamedTuple):
     disposition: Disposition
     card: Card | None
     why: str = ""
+    reason: Reason = Reason.INVALID_UPDATE  # only with REJECTED, as is the field
+    field: str = ""

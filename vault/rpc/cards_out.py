@@ -78,11 +78,11 @@ def masked(card: Card, view: View, now: int) -> pb.Card:
 
 def _removal(message: pb.Card, card: Card) -> None:
     if card.expire_time:
-        message.expire_time.CopyFrom(timestamp(card.expire_time))  # type: ignore[arg-type]
+        message.expire_time.FromMicroseconds(card.expire_time)
     if card.status == "DELETED":
-        message.delete_time.CopyFrom(timestamp(card.update_time))  # type: ignore[arg-type]
+        message.delete_time.FromMicroseconds(card.update_time)
     if card.purge_time:
-        message.erase_time.CopyFrom(timestamp(card.purge_time))  # type: ignore[arg-type]
+        message.erase_time.FromMicroseconds(card.purge_time)
 
 
 def _details(message: pb.Card, card: Card) -> None:

@@ -141,6 +141,8 @@ class ChangeHandlers:
     ) -> pb.PutSecurityCodeResponse:
         """Keep a security code for minutes."""
         card = await self._live(call, request.token)
+        if card.status == Status.CLOSED:
+            raise VaultError(Reason.STATUS_FORBIDS, "token")
         code_length_in(request.security_code, known_brand(card))
         ttl = time_in(request.ttl, "ttl") / 1e6 if request.HasField("ttl") else DEFAULT_TTL_S
         # Recorded before it is kept: who brought a code for which card, never the code.

@@ -26,7 +26,6 @@ from vault.rpc.cards_out import View, agreement_out, holds_out, masked
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
 from vault.rpc.errors import value_of
 from vault.rpc.requests_in import names_in, no_number_as_id, statuses_in, time_in
-from vault.rpc.times import timestamp
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
 
@@ -131,7 +130,7 @@ def _result(
             previous_credential_version=update.version.credential_version,
         )
     if done.disposition == "REJECTED":
-        result.error.CopyFrom(error_of(VaultError(Reason.INVALID_UPDATE)))
+        result.error.CopyFrom(error_of(VaultError(done.reason, done.field)))
 
 
 def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
@@ -202,5 +201,5 @@ def credential_out(card: Card, cursor: str, fingerprints: bool) -> pb.Credential
         message.issuer_country = details["issuer_country"]
     if details.get("last_decline_code"):
         message.last_decline.response_code = details["last_decline_code"]
-        message.last_decline.decline_time.CopyFrom(timestamp(details["last_decline_time"]))  # type: ignore[arg-type]
+        message.last_decline.decline_time.FromMicroseconds(details["last_decline_time"])
     return message

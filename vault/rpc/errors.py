@@ -45,6 +45,9 @@ ANSWERS: Final[Mapping[Reason, Answer]] = {
         Code.INVALID_ARGUMENT, "answers by number are not taken yet"
     ),
     Reason.EXPIRY_BACKWARDS: Answer(Code.INVALID_ARGUMENT, "an expiry may not go backwards"),
+    Reason.NOT_COVERED: Answer(
+        Code.FAILED_PRECONDITION, "the merchant account's agreement does not cover updates"
+    ),
     Reason.PAGE_TOKEN_INVALID: Answer(Code.INVALID_ARGUMENT, "the page token does not verify"),
     Reason.BATCH_TOO_LARGE: Answer(Code.INVALID_ARGUMENT, "the batch is over 4 MiB"),
     Reason.PERMISSION_DENIED: Answer(Code.PERMISSION_DENIED, "the policy does not allow this"),

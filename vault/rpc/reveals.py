@@ -25,6 +25,7 @@ from vault.usecases.codes import CodeVault
 # More than any revealed card can take on the wire: so many are revealed in one step that the
 # reply stays under 3 MiB, and none is revealed (and audited) that the reply has no room for.
 _STEP = 256
+_MOST_HOLDERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class RevealHandlers:
         result = cast("Revealed", await self.desk.one(call, intent))
         response = self._response(result, View(call.identity))
         if request.include_security_code:
-            repeat = f"{call.identity.principal}/{request.request_id}" if request.request_id else ""
+            asked = request.request_id.lower()
+            repeat = f"{call.identity.principal}/{asked}" if asked else ""
             response.security_code = await self.codes.take(key, result.credential_version, repeat)
         return response
 
@@ -142,11 +144,12 @@ class RevealHandlers:
                     pb.NumberHolder(
                         token=each.card.token,
                         current=each.current,
-                        credential_version=each.card.credential_version,
+                        credential_version=each.credential_version,
                         status=STATUS.number[each.card.status_at(now)],  # type: ignore[arg-type]
                         kind=KIND.number[each.card.kind],  # type: ignore[arg-type]
                     )
-                    for each in found
-                ]
+                    for each in found[:_MOST_HOLDERS]
+                ],
+                truncated=len(found) > _MOST_HOLDERS,
             )
         )

@@ -74,8 +74,7 @@ class History:
 
     def acknowledged(self) -> int:
         """Count the calls that got a definite answer."""
-        ended = sum(each.end is not End.OPEN for each in (*self.changes, *self.reveals))
-        return ended + len(self.reads)
+        return len(self.changes) + len(self.reveals) - self.in_doubt() + len(self.reads)
 
     def retried(self) -> int:
         """Count the changes whose first attempt was in doubt."""
@@ -83,4 +82,5 @@ class History:
 
     def in_doubt(self) -> int:
         """Count the calls that never got an answer."""
-        return sum(each.end is End.OPEN for each in (*self.changes, *self.reveals))
+        ends = [change.end for change in self.changes] + [reveal.end for reveal in self.reveals]
+        return ends.count(End.OPEN)

@@ -82,7 +82,7 @@ class MemoryStore:
             fingerprint = state.numbers.get(number)
             if fingerprint is None:
                 continue
-            state.held[number] = sorted(self._tables.holders(number.tenant, fingerprint))
+            state.held[number] = self._tables.holders(number.tenant, fingerprint)
             self._keep(state, state.held[number])
 
     def _check_heads(self, delta: Delta) -> None:

@@ -42,14 +42,15 @@ class Tables:
     outbox: dict[OutboxKey, OutboxRow] = field(default_factory=dict)
     data_keys: dict[bytes, DataKey] = field(default_factory=dict)
 
-    def holders(self, tenant: str, fingerprint: str) -> set[CardKey]:
-        """Return the tenant's cards that have this fingerprint now or in an older version."""
+    def holders(self, tenant: str, fingerprint: str) -> dict[CardKey, int]:
+        """Return the tenant's cards that have or had a fingerprint, and the newest such version."""
         rows: list[Card | Version] = [*self.cards.values(), *self.versions.values()]
-        return {
-            CardKey(row.tenant, row.token)
-            for row in rows
-            if row.tenant == tenant and row.fingerprint == fingerprint
-        }
+        found: dict[CardKey, int] = {}
+        for row in rows:
+            if row.tenant == tenant and row.fingerprint == fingerprint:
+                key = CardKey(row.tenant, row.token)
+                found[key] = max(row.credential_version, found.get(key, 0))
+        return found
 
 
 def check_storable(values: Iterable[object]) -> None:

@@ -81,13 +81,13 @@ VERSIONS: Final = _cards(
     2,
 )
 HOLDERS: Final = _cards(
-    "SELECT k.column2, $CARD FROM ($ROWS) AS k"
+    "SELECT k.column2, c.credential_version, $CARD FROM ($ROWS) AS k"
     " CROSS JOIN cards AS c INDEXED BY cards_by_fingerprint"
     " ON c.tenant = k.column1 AND c.fingerprint = k.column2 AND c.fingerprint <> ''",
     2,
 )
 FORMER_HOLDERS: Final = _cards(
-    "SELECT k.column2, $CARD FROM ($ROWS) AS k"
+    "SELECT k.column2, v.credential_version, $CARD FROM ($ROWS) AS k"
     " CROSS JOIN card_versions AS v INDEXED BY card_versions_by_fingerprint"
     " ON v.tenant = k.column1 AND v.fingerprint = k.column2"
     " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = v.tenant AND c.token = v.token",
@@ -171,12 +171,10 @@ def _holders(db: apsw.Connection, state: State, wanted: Iterable[NumberKey]) -> 
         fingerprint = state.numbers.get(number)
         if fingerprint is not None:
             numbers.setdefault((number.tenant, fingerprint), []).append(number)
-    found: dict[tuple[str, str], set[CardKey]] = {}
     keys: list[Any] = list(numbers)
     for row in HOLDERS.fetch(db, keys) + FORMER_HOLDERS.fetch(db, keys):
-        card = card_of(row[1:])
+        card = card_of(row[2:])
         state.cards[card.key] = card
-        found.setdefault((card.tenant, row[0]), set()).add(card.key)
-    for key, cards in found.items():
-        for number in numbers[key]:
-            state.held[number] = sorted(cards)
+        for number in numbers[card.tenant, row[0]]:
+            holders = state.held.setdefault(number, {})
+            holders[card.key] = max(row[1], holders.get(card.key, 0))

@@ -55,10 +55,12 @@ def decide_find(ctx: Context, entry: Entry, intent: FindNumber) -> Verdict:
     tenant = entry.caller.tenant
     keys = number_keys(tenant, ctx.keys[tenant], intent.pan)
     fingerprints = {ctx.state.numbers.get(key) for key in keys} - {None}
-    holders = sorted({card for key in keys for card in ctx.state.held.get(key, [])})
+    holders: dict[CardKey, int] = {}
+    for key in keys:
+        holders.update(ctx.state.held.get(key, {}))
     found = [
-        Found(card, current=card.fingerprint in fingerprints)
-        for card in (ctx.state.cards.get(CardKey(*key)) for key in holders)
+        Found(card, card.fingerprint in fingerprints, holders[card.key])
+        for card in (ctx.state.cards.get(key) for key in sorted(holders))
         if card is not None and card.status_at(ctx.now) != Status.DELETED
     ]
     return Decision(

@@ -29,6 +29,7 @@ from vault.domain.events import EventType
 from vault.domain.intents import ApplyUpdate, Entry
 from vault.domain.lifecycle import NEWS, News, after_network
 from vault.domain.outcome import Refused
+from vault.domain.reasons import Reason
 from vault.domain.results import Disposition, UpdateResult
 from vault.usecases.decide.age import Age, Lineage, age_of, lineage_of
 from vault.usecases.decide.context import Context, Decision, Verdict
@@ -38,6 +39,7 @@ from vault.usecases.decide.sealing import open_current
 from vault.usecases.ledger.state import AppliedKey, NumberKey
 
 ACTION = "card.apply_update"
+INVALID, NOT_COVERED = Reason.INVALID_UPDATE, Reason.NOT_COVERED
 
 OPTING_OUT = {
     UpdateOutcome.OPTED_OUT: HoldType.UPDATER_OPTED_OUT,
@@ -67,9 +69,9 @@ def decide_update(ctx: Context, entry: Entry, intent: ApplyUpdate) -> Verdict:
         return missing
     if seen is not None:
         return _unchanged(intent, card, Disposition.DUPLICATE, seen)
-    refusal = _unusable(card, intent)
-    if refusal:
-        return _unchanged(intent, card, Disposition.REJECTED, refusal)
+    unusable = _unusable(card, intent)
+    if unusable is not None:
+        return _rejected(intent, card, *unusable)
     if intent.outcome in NOTHING_NEW:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "nothing new")
     if intent.outcome in OPTING_OUT:
@@ -77,7 +79,7 @@ def decide_update(ctx: Context, entry: Entry, intent: ApplyUpdate) -> Verdict:
     return _news(ctx, card, intent)
 
 
-def _unusable(card: Card, intent: ApplyUpdate) -> str:
+def _unusable(card: Card, intent: ApplyUpdate) -> tuple[Reason, str, str] | None:
     """Say why this answer may not touch this card, or nothing."""
     agreements = stored_credentials_of(card)
     covered = any(
@@ -86,19 +88,36 @@ def _unusable(card: Card, intent: ApplyUpdate) -> str:
     opted_out = Hold(HoldType.UPDATER_OPTED_OUT, intent.merchant_account) in holds_of(card)
     news = NEWS.get(intent.outcome)
     checks = (
-        (card.kind != Kind.FPAN, "only FPANs are updated"),
-        (not covered, "this merchant account's agreement does not cover updates"),
-        (opted_out and news is not None, "opted out at this merchant account"),
+        (card.kind != Kind.FPAN, INVALID, "version.token", "only FPANs are updated"),
+        (not covered, NOT_COVERED, "", "this merchant account's agreement does not cover updates"),
+        (opted_out and news is not None, NOT_COVERED, "", "opted out at this merchant account"),
         (
             news is None and intent.outcome not in NOTHING_NEW | OPTING_OUT.keys(),
+            INVALID,
+            "outcome",
             "not an answer about a card",
         ),
-        (intent.number_unusable, "the new number is no card number"),
-        (news is News.NUMBER and intent.new_pan is None and not _correction(intent), "no number"),
-        (news is News.EXPIRY and not intent.new_expiry, "no expiry"),
-        (not 0 < intent.asked_version <= card.credential_version, "no such version was asked"),
+        (
+            intent.number_unusable,
+            Reason.CARD_NUMBER_INVALID,
+            "new_number",
+            "the new number is no card number",
+        ),
+        (
+            news is News.NUMBER and intent.new_pan is None and not _correction(intent),
+            INVALID,
+            "new_number",
+            "no number",
+        ),
+        (news is News.EXPIRY and not intent.new_expiry, INVALID, "new_expiry", "no expiry"),
+        (
+            not 0 < intent.asked_version <= card.credential_version,
+            INVALID,
+            "version.credential_version",
+            "no such version was asked",
+        ),
     )
-    return next((why for bad, why in checks if bad), "")
+    return next(((reason, field, why) for bad, reason, field, why in checks if bad), None)
 
 
 def _correction(intent: ApplyUpdate) -> bool:
@@ -121,7 +140,7 @@ def _news(ctx: Context, card: Card, intent: ApplyUpdate) -> Verdict:
     if age is Age.TIED and (wanted != held if brings else status != card.status):
         return _unchanged(intent, card, Disposition.CONFLICT, "another answer of the same age")
     if intent.outcome is not UpdateOutcome.CORRECTED and _backwards(held, wanted):
-        return _unchanged(intent, card, Disposition.REJECTED, "an earlier expiry")
+        return _rejected(intent, card, Reason.EXPIRY_BACKWARDS, "new_expiry", "an earlier expiry")
     after = card._replace(status=status, holds=pack_holds(_holds_after(ctx, card, intent)))
     if brings and wanted == held:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "number and expiry as they are")
@@ -264,6 +283,12 @@ def _unchanged(
     decision.reason = why
     if disposition is Disposition.DUPLICATE:
         decision.applied = None
+    return decision
+
+
+def _rejected(intent: ApplyUpdate, card: Card, reason: Reason, field: str, why: str) -> Decision:
+    decision = _decision(intent, UpdateResult(Disposition.REJECTED, card, why, reason, field))
+    decision.reason = why
     return decision
 
 

@@ -89,4 +89,5 @@ class State:
     numbers: dict[NumberKey, str] = field(default_factory=dict)
     existing: dict[ExistingKey, str] = field(default_factory=dict)
     applied: dict[AppliedKey, str] = field(default_factory=dict)
-    held: dict[NumberKey, list[CardKey]] = field(default_factory=dict)
+    # Who has or had a number, and the newest version that did.
+    held: dict[NumberKey, dict[CardKey, int]] = field(default_factory=dict)

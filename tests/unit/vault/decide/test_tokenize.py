@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from vault.domain.intents import AddCard, DeleteCard, EraseCard, SetStatus, Unde
 from vault.domain.outcome import Applied, Outcome
 from vault.domain.reasons import Reason
 from vault.domain.results import TokenizeResult
+from vault.usecases.decide import tokenize
 
 
 @pytest.fixture
@@ -68,26 +70,27 @@ def test_card_shaped_tokens_look_like_the_number_and_fail_its_check(bench: Decid
     assert not luhn_valid(card.token)
 
 
-def test_two_new_cards_of_a_flush_never_share_a_token(bench: DecideBench) -> None:
-    draws = iter([1, 1, 2, 2, 2, 3])  # token, salt and fingerprint are drawn from one source
-    sizes: list[int] = []
+def drawing(monkeypatch: pytest.MonkeyPatch, tokens: Iterable[str]) -> None:
+    """Have tokens drawn from a list."""
+    drawn = iter(tokens)
+    monkeypatch.setattr(tokenize, "new_token", lambda *_args: next(drawn))
 
-    def random(size: int) -> bytes:
-        sizes.append(size)
-        wanted = next(draws, len(sizes) + 9) if size == 10 else len(sizes) + 9
-        return wanted.to_bytes(size, "big")
 
-    bench.random = random  # type: ignore[method-assign]
+def test_two_new_cards_of_a_flush_never_share_a_token(
+    bench: DecideBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing(monkeypatch, ["tok_1", "tok_1", "tok_1", "tok_2"])
     first, second = bench.flush(entry_of(new_card(1)), entry_of(new_card(2)))
-    assert card_in(first).token != card_in(second).token
+    assert (card_in(first).token, card_in(second).token) == ("tok_1", "tok_2")
     assert len(bench.tables.cards) == 2
 
 
-def test_when_no_token_is_free_the_entry_is_refused_alone(bench: DecideBench) -> None:
-    source = bench.random
-    bench.random = lambda size: bytes(size) if size == 10 else source(size)  # type: ignore[method-assign]
+def test_when_no_token_is_free_the_entry_is_refused_alone(
+    bench: DecideBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing(monkeypatch, repeat("tok_1"))
     first, second = bench.flush(entry_of(new_card(1)), entry_of(new_card(2)))
-    assert card_in(first) == bench.stored(card_in(first).token)
+    assert card_in(first) == bench.stored("tok_1")
     assert refusal(second) is Reason.CONTENTION
 
 

@@ -244,7 +244,7 @@ def test_every_list_walks_the_narrowest_index(db: apsw.Connection) -> None:
 def test_the_audit_trail_is_read_along_its_chain(db: apsw.Connection) -> None:
     for query in (
         AuditQuery("demo", 10),
-        AuditQuery("demo", 10, from_time=1, to_time=2, token="t"),  # noqa: S106
+        AuditQuery("demo", 10, from_time=1, to_time=2, token="t"),
     ):
         statement, _values = audit_listing(query)
         assert plan_of(db, statement) == ["audit_by_sequence ((chain,sequence)>(?,?))"]
