@@ -47,3 +47,11 @@ bench: setup  ## Measure the vault against an empty RPC, renew PERFORMANCE.md (Q
 .PHONY: print-venv
 print-venv:
 	@echo $(VENV)
+
+.PHONY: demo
+demo: setup  ## The whole product once, end to end, from nothing (ARGS=--keep: look at what it left)
+	@python -m tools.demo $(ARGS)
+
+.PHONY: serve
+serve: setup  ## Both services in the foreground, under ./.cardvault (ARGS="--simulate 1": networks, too)
+	@python -m tools.serve $(ARGS)

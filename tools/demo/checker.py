@@ -97,7 +97,7 @@ class Checker:
         return {"checked": len(job["attempts"]), "replayed": replayed, "single": single}
 
     async def cards(self, job: Mapping[str, Any]) -> Answer:
-        """Return each token's card: masked as the application sees it, and revealed for `purpose`."""
+        """Return each token's card: masked for the application, revealed for `purpose`."""
         found: list[Answer] = []
         for part in _parts(job["tokens"]):
             masked = await self._vault.BatchGetCards(BatchGetCardsRequest(tokens=part), timeout=30)

@@ -19,10 +19,10 @@ class Claims:
         """Print one claim with its verdict; `why_not` (no card data) is shown if it is broken."""
         if holds:
             self.held += 1
-            self.console.print(f"  [green]✓[/] {text}", highlight=False)
+            self.console.print(f"  [green]✓[/] {text}", highlight=False, soft_wrap=True)
             return
         self.broken.append(text)
-        self.console.print(f"  [bold red]✗ {text}[/]", highlight=False)
+        self.console.print(f"  [bold red]✗ {text}[/]", highlight=False, soft_wrap=True)
         if why_not:
             self.console.print(f"    {why_not}", markup=False, highlight=False)
 

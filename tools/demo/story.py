@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,8 +104,10 @@ async def bring_cards_in(story: Story) -> None:
     story.cards = make_cards(plan.cards, plan.seed)
     source, mapping = story.home / "cards.csv", story.home / "tokens.csv"
     write_csv(source, story.cards)
-    command = ("-m", "vault", "import", "--csv", str(source), "--server", site.vault_address)
-    command += ("--dir", str(site.data), "--mapping", str(mapping))
+    command = (
+        *("-m", "vault", "import", "--csv", str(source), "--server", site.vault_address),
+        *("--dir", str(site.data), "--mapping", str(mapping)),
+    )
     with story.bar("cardvault import", len(story.cards)) as progress:
         said = (await story.run(*command)).decode().strip()
         progress.update(progress.task_ids[0], completed=len(story.cards))
@@ -234,8 +237,6 @@ async def _verify(story: Story, copy: Path, key: Path, checkpoint: Path) -> tupl
 
 def edit_one_record(database: Path) -> str:
     """Change who did it in one record in the middle; return how findings name that record."""
-    import sqlite3  # noqa: PLC0415 - an intruder's tool, not the product's driver
-
     with sqlite3.connect(database) as db:
         rows = db.execute("SELECT chain, sequence, record FROM audit ORDER BY chain, sequence")
         found = rows.fetchall()
@@ -247,8 +248,3 @@ def edit_one_record(database: Path) -> str:
         )
     db.close()
     return f"chain {chain} record {sequence}:"
-
-
-def counted(items: Mapping[str, int]) -> str:
-    """Return counts in words."""
-    return ", ".join(f"{count} {name}" for name, count in sorted(items.items()))

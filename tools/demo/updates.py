@@ -16,6 +16,7 @@ from cardvault.updater.v1.feed_service_pb2 import (
     ListFeedFilesRequest,
 )
 from cardvault.updater.v1.feed_service_pb2_grpc import FeedServiceStub
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from chassis.channel import open_channel
@@ -147,7 +148,7 @@ async def _truths(story: Story) -> list[Seen]:
 
 def _show_answers(story: Story, files: Sequence[FeedFile]) -> None:
     story.console.print("  What the networks said, and what the vault did:")
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for name in ("outcome", "disposition"):
         table.add_column(name)
     table.add_column("cards", justify="right")
@@ -185,7 +186,7 @@ _SHOWN: Final = {
 
 def _show_changes(story: Story, changes: Sequence[Change]) -> None:
     story.console.print("  Some of the cards that changed, revealed by their old tokens:")
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for name in ("token", "what", "before", "after", "now"):
         table.add_column(name, no_wrap=True)
     for kind, words in _SHOWN.items():

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -73,16 +73,15 @@ class Site:
     ) -> AsyncIterator[Self]:
         """Make an installation on free ports under `root` (default: a directory that goes)."""
         quick = {"CARDVAULT_ENDPOINT_DELAY": "PT0S", "CARDVAULT_UPDATER_ENDPOINT_DELAY": "PT0S"}
-        with tempfile.TemporaryDirectory(prefix="cardvault-") as scratch:
-            home = root or Path(scratch)
-            site = cls(
-                home / "data", home / "logs", free_addresses(), {**quick, **(settings or {})}
+        with ExitStack() as stack:
+            home = root or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="cardvault-"))
             )
-            try:
-                site.init()
-                yield site
-            finally:
-                site.close()
+            everything = {**quick, **(settings or {})}
+            site = cls(home / "data", home / "logs", free_addresses(), everything)
+            stack.callback(site.close)
+            site.init()
+            yield site
 
     @property
     def exchange(self) -> Path:

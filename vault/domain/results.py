@@ -70,3 +70,4 @@ class UpdateResult(NamedTuple):
     why: str = ""
     reason: Reason = Reason.INVALID_UPDATE  # only with REJECTED, as is the field
     field: str = ""
+    previous_version: int = 0  # current before the answer, 0 without a card

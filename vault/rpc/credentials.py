@@ -95,7 +95,7 @@ class CredentialHandlers:
             if index in refused:
                 _refuse(result, refused[index])
             else:
-                _result(result, update, next(outcomes), view, now)
+                _result(result, next(outcomes), view, now)
             results.append(result)
         return pb.ApplyUpdatesResponse(results=results)
 
@@ -115,7 +115,6 @@ def _refuse(result: pb.UpdateResult, error: VaultError | StatusError) -> None:
 
 def _result(
     result: pb.UpdateResult,
-    update: pb.CredentialUpdate,
     outcome: Outcome,
     view: View,
     now: int,
@@ -127,7 +126,7 @@ def _result(
         result.cards.add(
             card=masked(done.card, view, now),
             disposition=result.disposition,
-            previous_credential_version=update.version.credential_version,
+            previous_credential_version=done.previous_version,
         )
     if done.disposition == "REJECTED":
         result.error.CopyFrom(error_of(VaultError(done.reason, done.field)))

@@ -107,8 +107,12 @@ def _agreement_in(row: pb.StoredCredential, path: str) -> StoredCredential:
     withdrawn = time_in(row.withdraw_time, f"{path}.withdraw_time")
     if withdrawn and withdrawn < consent:
         raise VaultError(Reason.STORED_CREDENTIAL_INVALID, f"{path}.withdraw_time")
-    # Network transaction ids are not looked at: Visa's have 15 digits, and one in some hundred
-    # of them would pass for an American Express number.
+    for network, transaction in row.network_transaction_ids.items():
+        no_number_as_id(network, f"{path}.network_transaction_ids")
+        # Those of 15 digits are let through: Visa's have as many, and one in some hundred of them
+        # would pass for an American Express number.
+        if len(transaction) != 15:
+            no_number_as_id(transaction, f"{path}.network_transaction_ids")
     return StoredCredential(
         no_number_as_id(row.merchant_account, f"{path}.merchant_account"),
         AGREEMENT.name[row.agreement],

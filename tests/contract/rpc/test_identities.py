@@ -186,7 +186,7 @@ async def test_refusals_beyond_ten_a_minute_are_counted_and_told_in_one_record(
             await asyncio.sleep(0.05)
         alone = await audit.audit_rows(AuditQuery("demo", 1000, principal="spiffe://demo/psp"))
     assert len(alone) - len(summary) == 10
-    assert [json.loads(row.record)["reason"] for row in summary] == ["PERMISSION_DENIED x15"]
+    assert [json.loads(row.record)["note"] for row in summary] == ["PERMISSION_DENIED x15"]
 
 
 def _stranger(directory: Path) -> TlsFiles:

@@ -59,6 +59,7 @@ def _decide_note(_ctx: Context, _entry: Entry, intent: Note) -> Verdict:
         result=intent.result,
         reason=intent.reason,
         purpose=_unless_number(intent.purpose),
+        note=intent.note,
     )
 
 

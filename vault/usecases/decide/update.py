@@ -238,7 +238,7 @@ def _changed(
             file_time=intent.times.file,
             asked_time=intent.times.asked,
         )
-    decision = _decision(intent, UpdateResult(Disposition.APPLIED, after))
+    decision = _decision(intent, _applied(card, after))
     if intent.dry_run:
         return decision
     decision.before, decision.after = card, after
@@ -267,7 +267,7 @@ def _with_hold(ctx: Context, card: Card, intent: ApplyUpdate, kind: HoldType) ->
     after = card._replace(
         revision=card.revision + 1, update_time=ctx.now, holds=pack_holds(holds | {hold})
     )
-    decision = _decision(intent, UpdateResult(Disposition.APPLIED, after))
+    decision = _decision(intent, _applied(card, after))
     if intent.dry_run:
         return decision
     decision.before, decision.after = card, after
@@ -276,10 +276,15 @@ def _with_hold(ctx: Context, card: Card, intent: ApplyUpdate, kind: HoldType) ->
     return decision
 
 
+def _applied(card: Card, after: Card) -> UpdateResult:
+    return UpdateResult(Disposition.APPLIED, after, previous_version=card.credential_version)
+
+
 def _unchanged(
     intent: ApplyUpdate, card: Card | None, disposition: Disposition, why: str
 ) -> Decision:
-    decision = _decision(intent, UpdateResult(disposition, card, why))
+    previous = card.credential_version if card is not None else 0
+    decision = _decision(intent, UpdateResult(disposition, card, why, previous_version=previous))
     decision.reason = why
     if disposition is Disposition.DUPLICATE:
         decision.applied = None
@@ -287,7 +292,10 @@ def _unchanged(
 
 
 def _rejected(intent: ApplyUpdate, card: Card, reason: Reason, field: str, why: str) -> Decision:
-    decision = _decision(intent, UpdateResult(Disposition.REJECTED, card, why, reason, field))
+    decision = _decision(
+        intent,
+        UpdateResult(Disposition.REJECTED, card, why, reason, field, card.credential_version),
+    )
     decision.reason = why
     return decision
 
