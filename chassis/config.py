@@ -41,22 +41,31 @@ class ServiceConfig(BaseSettings):
     )
 
     listen: str
+    """The API, with mTLS."""
     ops_listen: str
+    """`/metrics`, `/healthz` and `/readyz`, plain HTTP."""
     health_listen: str
+    """gRPC health without TLS, for probes."""
     data_directory: Path = Path(".cardvault")
     tls_ca: Path = Path(".cardvault/pki/ca.pem")
+    """Clients' certificates must come from it. Files are looked at again once a second."""
     tls_certificate: Path = Path(".cardvault/pki/server.pem")
     tls_key: Path = Path(".cardvault/pki/server.key")
     policy: Path = Path(".cardvault/policy.yaml")
+    """Who may do what: see policy.md."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     development: bool = False
     """Turns reflection on; refuses nothing by itself. Never on in production."""
     max_in_flight: int = Field(default=512, ge=1, le=100_000)
+    """Calls at once; more are refused before a byte of them is parsed."""
     default_deadline: timedelta = timedelta(seconds=10)
+    """Of calls that bring none."""
     stream_deadline: timedelta = timedelta(minutes=15)
+    """Of streams that bring none."""
     endpoint_delay: timedelta = timedelta(seconds=5)
     """Wait after NOT_SERVING, until endpoints have noticed."""
     drain_timeout: timedelta = timedelta(seconds=20)
+    """How long calls in flight may take after SIGTERM."""
 
     @field_validator("listen", "ops_listen", "health_listen")
     @classmethod

@@ -23,6 +23,7 @@ for part in cardvault/vault cardvault/updater buf; do
   diff -r -x __pycache__ "$scratch/$part" "client/$part" > /dev/null ||
     { echo "client/$part is stale: run make gen"; exit 1; }
 done
+python tools/settings_page.py --check
 step "own rules: names, files, prints of messages"
 python tools/own_rules.py
 step "shell and workflow syntax"

@@ -20,6 +20,12 @@ from tools.running.process import Process, ProcessFailed
 from tools.running.site import ROOT, STANDARD, Site
 
 _LOOK: Final = 0.2
+# Nobody balances load on a developer's machine: no time for endpoints to notice a stop.
+_SETTINGS: Final = {
+    "CARDVAULT_DEVELOPMENT": "true",
+    "CARDVAULT_ENDPOINT_DELAY": "PT0S",
+    "CARDVAULT_UPDATER_ENDPOINT_DELAY": "PT0S",
+}
 _EXAMPLE: Final = (
     '{"request_id": "6f1c2a8e-0b5d-4c1f-9a57-3d2e8b7c4a10", "customer": "customer-1", '
     '"card": {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030}}'
@@ -130,7 +136,7 @@ def main() -> int:
     )
     given = parser.parse_args()
     data = given.dir
-    site = Site(data, data / "logs", STANDARD, {"CARDVAULT_DEVELOPMENT": "true"})
+    site = Site(data, data / "logs", STANDARD, _SETTINGS)
     console = Console(highlight=False, soft_wrap=True)
     try:
         return asyncio.run(serve(site, console, seed=given.simulate))

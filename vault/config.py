@@ -21,16 +21,23 @@ class VaultConfig(ServiceConfig):
     ops_listen: str = "127.0.0.1:9451"
     health_listen: str = "127.0.0.1:50061"
     environment: Literal["development", "production"] = "development"
+    """`production` refuses what is for development only: local keys, memory, reflection."""
     database_url: str = Field(
         default="sqlite:///.cardvault/vault.db", pattern=r"^(sqlite:///.+|memory:)$"
     )
+    """`sqlite:///path` or `memory:`, which keeps nothing."""
     events_url: str = Field(default="file://.cardvault/events.jsonl", pattern=r"^(file://.+|none)$")
+    """`file://path` for JSON lines, `none` for no events and no outbox."""
     kms_key: str = Field(default="local:.cardvault/local-kms.key", pattern=r"^local:.+")
+    """The key that wraps all data keys: `local:path` (a file, development only)."""
     superseded_retention: timedelta = timedelta(days=180)
+    """How long superseded numbers are kept."""
     request_retention: timedelta = timedelta(hours=25)
+    """How long a request id is known; 24 hours at least."""
     closed_or_contact_closes: bool = False
     """What Mastercard's one code for both means here: contact the cardholder, or closed."""
     sweep_interval: timedelta = timedelta(seconds=30)
+    """How often what has expired is erased."""
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> VaultConfig:

@@ -17,17 +17,17 @@ class Parts(Protocol):
     """What is counted."""
 
     @property
-    def ledger(self) -> GroupCommitLedger: ...  # noqa: D102
+    def ledger(self) -> GroupCommitLedger: ...
     @property
-    def keyring(self) -> CachedKeyring: ...  # noqa: D102
+    def keyring(self) -> CachedKeyring: ...
     @property
-    def checkpointer(self) -> Checkpointer: ...  # noqa: D102
+    def checkpointer(self) -> Checkpointer: ...
     @property
-    def refusals(self) -> RefusalAudit: ...  # noqa: D102
+    def refusals(self) -> RefusalAudit: ...
     @property
-    def sweeper(self) -> Sweeper: ...  # noqa: D102
+    def sweeper(self) -> Sweeper: ...
     @property
-    def relay(self) -> Relay | None: ...  # noqa: D102
+    def relay(self) -> Relay | None: ...
 
 
 def readings(parts: Parts) -> list[Reading]:

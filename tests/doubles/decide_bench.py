@@ -148,6 +148,17 @@ def mastercard(number: int) -> Pan:
     return Pan(digits_of(Brand.MASTERCARD, number))
 
 
+class Draws:
+    """Random bytes that never repeat and are the same in every run."""
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._drawn += 1
+        return shake_256(self._drawn.to_bytes(8, "big")).digest(size)
+
+
 class DecideBench:
     """Read, decide, write, one flush a call; no queue, no loop, no retries."""
 
@@ -157,12 +168,7 @@ class DecideBench:
         self.clock = FakeClock()
         self.decider = Decider(encode_event, rules or Rules())
         self.delta: Delta  # of the last flush
-        self._drawn = 0
-
-    def random(self, size: int) -> bytes:
-        """Return bytes that never repeat and are the same in every run."""
-        self._drawn += 1
-        return shake_256(self._drawn.to_bytes(8, "big")).digest(size)
+        self.random = Draws()
 
     def flush(self, *entries: Entry) -> list[Outcome]:
         """Flush entries together."""

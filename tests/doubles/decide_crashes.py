@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.doubles.clocks import FakeClock
+from tests.doubles.decide_bench import Draws
 from tests.doubles.updater_faults import Crash, Faults, Faulty
 from tests.doubles.vault_ledger import encode_event
 from vault.adapters.local_kms import LocalKms
@@ -58,6 +59,7 @@ class World:
         self.deaths = Deaths()
         self.clock = FakeClock()
         self.restarts = 0
+        self._random = Draws()
         store = self.engine.store
         store = mutant(store, self.tables, self.deaths) if mutant else store
         self._store: Any = Faulty(store, self.deaths)
@@ -118,6 +120,7 @@ class World:
             chain=chain,
             now_us=now_us,
             phases=self.deaths,
+            random=self._random,
         )
         return ledger, asyncio.ensure_future(ledger.run())
 

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from cards.outcomes import Outcome as UpdateOutcome
 from tests.doubles.decide_bench import answer, edit, entry_of, look, new_card
@@ -261,3 +267,23 @@ TestLedgerUnderCrashes = LedgerUnderCrashes.TestCase
 TestLedgerUnderCrashes.settings = settings(
     max_examples=60, stateful_step_count=15, deadline=None, database=None
 )
+
+
+class SplitOutboxUnderCrashes(LedgerUnderCrashes):
+    """The same over a seeded bug, which the machine has to find."""
+
+    mutant = SplitOutbox
+
+
+def test_the_machine_finds_a_second_transaction() -> None:
+    searching = settings(
+        max_examples=300,
+        stateful_step_count=15,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(SplitOutboxUnderCrashes, settings=searching)

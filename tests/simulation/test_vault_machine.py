@@ -17,6 +17,7 @@ from tests.doubles.clocks import FakeClock
 from tests.doubles.decide_bench import (
     DAY_US,
     EVERY_STATUS,
+    Draws,
     answer,
     edit,
     entry_of,
@@ -90,6 +91,7 @@ class VaultMachine(RuleBasedStateMachine):
             decider=Decider(encode_event),
             chain="chn_machine",
             now_us=self.clock.now_us,
+            random=Draws(),
         )
         self.life = asyncio.ensure_future(self.ledger.run())
         self.sweeper = Sweeper(

@@ -63,7 +63,11 @@ class Relay:
         self.counts: Final = RelayCounts()
 
     async def run(self) -> None:
-        """Relay for ever: at once while there is something, patiently while nothing works."""
+        """Relay for ever: at once while batches are full, patiently while nothing works.
+
+        Otherwise events gather for a moment: each batch costs a sync of the sink and a durable
+        transaction, which would come between every two flushes of a vault that is not idle.
+        """
         wait = self._limits.first_retry_s
         while True:
             try:
@@ -74,7 +78,7 @@ class Relay:
                 wait = min(wait * 2, self._limits.last_retry_s)
                 continue
             wait = self._limits.first_retry_s
-            if not moved:
+            if moved < self._limits.batch:
                 await asyncio.sleep(self._limits.idle_s)
 
     async def step(self) -> int:

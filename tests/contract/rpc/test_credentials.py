@@ -230,7 +230,7 @@ REJECTED: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
     "no answer about a card": ("CHANNEL_ERROR", {}, "INVALID_UPDATE"),
     "a version that never was": (
         "CLOSED",
-        {"version": credentials.AskedVersion(token="", credential_version=9)},  # noqa: S106
+        {"version": credentials.AskedVersion(token="", credential_version=9)},
         "INVALID_UPDATE",
     ),
 }

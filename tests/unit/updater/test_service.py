@@ -120,7 +120,7 @@ def rid() -> str:
 async def until(ready: Any) -> None:
     """Wait, for ten seconds at most, until something is so."""
     async with asyncio.timeout(10):
-        while not await ready():  # noqa: ASYNC110 - another process's state: nothing to wait on
+        while not await ready():
             await asyncio.sleep(0.02)
 
 
@@ -193,7 +193,7 @@ async def test_enrolment_follows_consent_and_can_be_ended_and_begun(tmp_path: Pa
             ),
             (
                 updater.Enroll,
-                pb.EnrollRequest(request_id=rid(), token="tok_none", merchant_account="shop"),  # noqa: S106
+                pb.EnrollRequest(request_id=rid(), token="tok_none", merchant_account="shop"),
                 (grpc.StatusCode.NOT_FOUND, "CARD_NOT_FOUND"),
             ),
             (
@@ -227,7 +227,7 @@ async def test_enrolment_follows_consent_and_can_be_ended_and_begun(tmp_path: Pa
             ),
             (
                 updater.ListInquiries,
-                pb.ListInquiriesRequest(page_token="bm90LW91cnM"),  # noqa: S106
+                pb.ListInquiriesRequest(page_token="bm90LW91cnM"),
                 (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"),
             ),
         ]
@@ -303,7 +303,7 @@ async def test_a_card_number_as_an_id_is_refused_and_not_echoed(tmp_path: Path) 
 async def test_a_vault_that_is_away_is_unavailable(tmp_path: Path) -> None:
     async with site_at(tmp_path, vault_address="127.0.0.1:1") as site:
         updater, _ = await site.stubs("root")
-        request = pb.EnrollRequest(request_id=rid(), token="tok_1", merchant_account="shop")  # noqa: S106
+        request = pb.EnrollRequest(request_id=rid(), token="tok_1", merchant_account="shop")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await updater.Enroll(request, timeout=DEADLINE)
         assert reason(refused.value) == (grpc.StatusCode.UNAVAILABLE, "VAULT_UNAVAILABLE")

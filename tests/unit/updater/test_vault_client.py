@@ -23,7 +23,7 @@ from updater.usecases.ports import CardUpdate, NotRevealed, Revealed
 NEW = Pan(number_for_test(Brand.VISA, 424242))
 
 
-def update(token: str = "tok_1", **changes: object) -> CardUpdate:  # noqa: S107
+def update(token: str = "tok_1", **changes: object) -> CardUpdate:
     values = {
         "update_id": "cybersource-au-csv:1:1:00",
         "token": token,
@@ -152,7 +152,7 @@ def test_values_of_a_newer_vault_are_taken_the_careful_way() -> None:
     assert vault_messages.disposition(99) is Disposition.REJECTED
     assert vault_messages.disposition(0) is Disposition.REJECTED
     assert vault_messages.brand(99) is Brand.UNKNOWN
-    message = credential_service_pb2.Credential(token="tok_1", status=99)  # type: ignore[arg-type] # noqa: S106
+    message = credential_service_pb2.Credential(token="tok_1", status=99)  # type: ignore[arg-type]
     assert vault_messages.credential(message).status is CardStatus.NEEDS_CARDHOLDER
 
 
@@ -162,7 +162,7 @@ def test_covered_is_standing_consent_for_more_than_one_payment() -> None:
     never = agreement("never")
     never.ClearField("consent_time")
     message = credential_service_pb2.Credential(
-        token="tok_1",  # noqa: S106
+        token="tok_1",
         status=card_pb2.CARD_STATUS_ACTIVE,
         stored_credentials=[
             agreement("standing"),

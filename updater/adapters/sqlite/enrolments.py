@@ -146,7 +146,7 @@ class SqliteEnrolments:
         return await self._database.run(work)
 
 
-def _sync_card(db: apsw.Connection, tenant: str, card: Credential, enrol: bool, at: int) -> int:  # noqa: FBT001
+def _sync_card(db: apsw.Connection, tenant: str, card: Credential, enrol: bool, at: int) -> int:
     row = (
         tenant,
         card.token,

@@ -157,7 +157,7 @@ def fill(db: apsw.Connection, rows: int, first: int = 1) -> None:
         INSERT INTO outbox SELECT 'demo', 'tok_' || i, 1, '', x'00' FROM n;
         INSERT INTO data_keys SELECT CAST(i AS BLOB), 'demo', '', 'RETIRED', i, '', x'00' FROM n;
         INSERT INTO applied_updates SELECT 'demo', 'u' || i, 'tok_' || i, '', i FROM n;
-        """  # noqa: S608 - a number of our own
+        """
     ).fetchall()
 
 
