@@ -44,7 +44,7 @@ _LENGTHS: Final[Mapping[Brand, int]] = {Brand.AMEX: 15, Brand.DINERS: 14, Brand.
 _TEST_PREFIXES: Final = frozenset(prefix for group in PUBLISHED.values() for prefix in group)
 
 
-def test_pan(brand: Brand, counter: int, length: int | None = None) -> str:
+def test_pan(brand: Brand, counter: int, length: int | None = None) -> str:  # noqa: PT028
     """Return the brand's test number of this counter: equal arguments, equal number.
 
     `length` is by default the published number's (Diners 14, Amex 15, Verve 19, else 16).

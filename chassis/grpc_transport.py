@@ -95,7 +95,7 @@ class GrpcServer:
         self.port: Final = ports[0]
         self.health_port: Final = ports[1]
 
-    async def set_serving(self, serving: bool) -> None:
+    async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
         """Announce on both ports whether the server takes traffic; it starts as NOT_SERVING."""
         await self._health.set_serving(serving)
 

@@ -153,7 +153,7 @@ class _Door:
         if isinstance(error, Exception):
             try:
                 translated = self.guard.translate(error)
-            except Exception as broken:
+            except Exception as broken:  # noqa: BLE001 - a broken table must not leak either
                 return self._unexpected(broken)
             if translated is not None:
                 return translated
@@ -164,7 +164,7 @@ class _Door:
             await self.guard.on_refused(
                 refused.identity, self.method, refused.tenant, refused.status.reason
             )
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a refusal stays one if it can't be recorded
             _log.error("a refusal could not be recorded", method=self.method, **describe(error))
 
     def _unexpected(self, error: BaseException) -> StatusError:

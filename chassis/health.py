@@ -33,7 +33,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the librar
         """Say whether the server takes traffic."""
         return self._serving
 
-    async def set_serving(self, serving: bool) -> None:
+    async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
         """Announce whether the server takes traffic."""
         async with self._changed:
             self._serving = serving and not self._closing
@@ -44,7 +44,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the librar
         self._closing = True
         await self.set_serving(serving=False)
 
-    async def Check(
+    async def Check(  # noqa: N802 - the RPC's name
         self, request: health_pb2.HealthCheckRequest, context: _Context
     ) -> health_pb2.HealthCheckResponse:
         """Answer once; NOT_FOUND for a service nobody serves."""
@@ -52,7 +52,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the librar
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return self._answer(request.service)
 
-    async def Watch(
+    async def Watch(  # noqa: N802 - the RPC's name
         self, request: health_pb2.HealthCheckRequest, context: _Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Answer now and at every change, until the server drains; at most 64 watch at once."""

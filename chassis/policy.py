@@ -72,7 +72,7 @@ def parse_policy(text: bytes, vocabulary: Vocabulary) -> Policy:
     if len(text) > MAX_POLICY_BYTES:
         raise PolicyInvalid("", "the file is larger than 1 MiB")
     try:
-        document = yaml.load(text, Loader=_Loader)
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         # Without the original: its text quotes the file.
         raise PolicyInvalid("", "not valid YAML, or a key or alias it may not use") from None
@@ -229,7 +229,7 @@ class _Loader(yaml.SafeLoader):
             _refuse("aliases are not used here")
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the library's signature
         """Refuse a key that appears twice."""
         keys = [key.value for key, _ in node.value]
         if len(set(map(str, keys))) != len(keys):

@@ -27,7 +27,7 @@ def prepare_environment() -> None:
     for name in UNSAFE_VARIABLES:
         # The one place that writes the environment: grpc reads these itself, from C, so no
         # settings class can keep them from it.
-        found |= os.environ.pop(name, None) is not None
+        found |= os.environ.pop(name, None) is not None  # noqa: TID251
     if found and "grpc" in sys.modules:
         raise RuntimeError("prepare_environment() must run before grpc is imported")
 
@@ -71,7 +71,7 @@ def _calm_collector() -> None:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - optional: not on every platform
     except ImportError:
         return None
     return uvloop.new_event_loop

@@ -51,8 +51,11 @@ def of_module(path: Path) -> Iterator[str]:
             named = {arg.id for arg in node.args if isinstance(arg, ast.Name)}
             if node.func.id in PRINTERS and named & MESSAGES:
                 yield f"{path}:{node.lineno}: makes a message text"
-        formatted = node.value if isinstance(node, ast.FormattedValue) else None
-        if isinstance(formatted, ast.Name) and formatted.id in MESSAGES:
+        if (
+            isinstance(node, ast.FormattedValue)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in MESSAGES
+        ):
             yield f"{path}:{node.lineno}: makes a message text"
 
 

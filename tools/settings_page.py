@@ -56,7 +56,7 @@ def documented(model: type) -> dict[str, str]:
         if not issubclass(each, ServiceConfig):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
-        assert isinstance(body, ast.ClassDef)
+        assert isinstance(body, ast.ClassDef)  # noqa: S101 - the source of a class
         for field, after in zip(body.body, body.body[1:], strict=False):
             text = after.value if isinstance(after, ast.Expr) else None
             if (

@@ -8,7 +8,7 @@ from chassis.runtime import prepare_environment
 def main() -> None:
     """Run the command line. gRPC's own tracing is off before anything imports it."""
     prepare_environment()
-    from vault.cli.commands import cardvault
+    from vault.cli.commands import cardvault  # noqa: PLC0415 - after the environment is safe
 
     cardvault()
 

@@ -17,17 +17,17 @@ class Parts(Protocol):
     """What is counted."""
 
     @property
-    def ledger(self) -> GroupCommitLedger: ...
+    def ledger(self) -> GroupCommitLedger: ...  # noqa: D102
     @property
-    def keyring(self) -> CachedKeyring: ...
+    def keyring(self) -> CachedKeyring: ...  # noqa: D102
     @property
-    def checkpointer(self) -> Checkpointer: ...
+    def checkpointer(self) -> Checkpointer: ...  # noqa: D102
     @property
-    def refusals(self) -> RefusalAudit: ...
+    def refusals(self) -> RefusalAudit: ...  # noqa: D102
     @property
-    def sweeper(self) -> Sweeper: ...
+    def sweeper(self) -> Sweeper: ...  # noqa: D102
     @property
-    def relay(self) -> Relay | None: ...
+    def relay(self) -> Relay | None: ...  # noqa: D102
 
 
 def readings(parts: Parts) -> list[Reading]:

@@ -18,11 +18,11 @@ from chassis.runtime import forbid_core_dumps, prepare_environment, run
 
 
 async def _serve(directory: Path, most_seconds: float) -> None:
-    from chassis.logs import configure_logs
-    from chassis.metrics import ChassisMetrics
-    from tests.bench.empty import EmptyMethods
-    from tests.doubles.vault_site import site_config
-    from vault.wiring import running_vault
+    from chassis.logs import configure_logs  # noqa: PLC0415 - after the environment is safe
+    from chassis.metrics import ChassisMetrics  # noqa: PLC0415
+    from tests.bench.empty import EmptyMethods  # noqa: PLC0415
+    from tests.doubles.vault_site import site_config  # noqa: PLC0415
+    from vault.wiring import running_vault  # noqa: PLC0415
 
     config = site_config(directory)
     metrics = ChassisMetrics()

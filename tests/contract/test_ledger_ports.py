@@ -166,8 +166,9 @@ async def test_checkpoints_are_numbered_without_gaps(engine: Engine) -> None:
         with pytest.raises(Conflict):
             await engine.audit.add_checkpoint(made[0]._replace(number=number))
     assert await engine.audit.last_checkpoint() == made[2]
-    assert await engine.audit.checkpoints(1, 10) == made[1:]
-    assert await engine.audit.checkpoints(0, 1) == made[:1]
+    assert await engine.audit.checkpoints(0, 10) == made[::-1]
+    assert await engine.audit.checkpoints(made[-1].number, 10) == made[-2::-1]
+    assert await engine.audit.checkpoints(2, 1) == made[:1]
     assert await engine.audit.checkpoints(0, 10, 2_000, 3_000) == made[1:2]
 
 

@@ -45,7 +45,7 @@ class Wire(Protocol):
         *,
         who: str = "app",
         metadata: Metadata = (),
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the caller's deadline, not ours
     ) -> bytes: ...
 
     def stream(
@@ -92,7 +92,7 @@ class MemoryWire:
         *,
         who: str = "app",
         metadata: Metadata = (),
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the caller's deadline, not ours
     ) -> bytes:
         unary = self._routes[path].unary
         assert unary is not None
@@ -136,7 +136,7 @@ class GrpcWire:
         *,
         who: str = "app",
         metadata: Metadata = (),
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the caller's deadline, not ours
     ) -> bytes:
         call = self.channels[who].unary_unary(path, bytes, bytes)
         try:

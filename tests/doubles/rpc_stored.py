@@ -20,7 +20,7 @@ def stored_rows(site: VaultSite) -> Mapping[str, int]:
     database = apsw.Connection(str(site.directory / "vault.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         counts = {
-            table: int(database.execute(f"SELECT count(*) FROM {table}").get)
+            table: int(database.execute(f"SELECT count(*) FROM {table}").get)  # noqa: S608
             for table in TABLES
         }
         counts["revisions"] = int(

@@ -115,7 +115,7 @@ async def send(
     route: Route,
     request: Message | bytes,
     metadata: Metadata = (),
-    timeout: float = 10.0,
+    timeout: float = 10.0,  # noqa: ASYNC109 - the call's deadline, which travels with it
 ) -> Answer:
     """Send bytes to a route and return what came back, whatever it is."""
     sent = request if isinstance(request, bytes) else request.SerializeToString()

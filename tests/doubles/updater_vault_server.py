@@ -33,7 +33,7 @@ class CredentialServer(credential_service_pb2_grpc.CredentialServiceServicer):
         self.requests: list[credential_service_pb2.ApplyUpdatesRequest] = []
         self.short = False
 
-    async def StreamCredentials(self, request, context):  # type: ignore[no-untyped-def]
+    async def StreamCredentials(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         await self.enter(context)
         async for page in self.vault.credentials(self.tenants[-1], request.cursor):
             cards = [credential_message(card) for card in page.credentials]
@@ -41,7 +41,7 @@ class CredentialServer(credential_service_pb2_grpc.CredentialServiceServicer):
                 credentials=cards, cursor=page.cursor
             )
 
-    async def ApplyUpdates(self, request, context):  # type: ignore[no-untyped-def]
+    async def ApplyUpdates(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         await self.enter(context)
         self.requests.append(request)
         updates = [update_of(message) for message in request.updates]
@@ -78,15 +78,15 @@ class RevealServer(reveal_service_pb2_grpc.RevealServiceServicer):
         self.item_code = 5
         self.purposes: list[str] = []
 
-    async def Detokenize(self, request, context):  # type: ignore[no-untyped-def]
+    async def Detokenize(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         """Refuse: the updater reveals in batches only."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in this double")
 
-    async def FindByNumber(self, request, context):  # type: ignore[no-untyped-def]
+    async def FindByNumber(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         """Refuse: the updater has no use for it."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in this double")
 
-    async def BatchDetokenize(self, request, context):  # type: ignore[no-untyped-def]
+    async def BatchDetokenize(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         await self.credentials.enter(context)
         self.purposes.append(request.purpose)
         tokens = list(request.tokens)[: self.most]

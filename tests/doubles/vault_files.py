@@ -33,7 +33,7 @@ class WatchedFiles(apsw.VFS):
         self.fault: Fault = lambda _event: None
         super().__init__(self.name, "")
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         return _WatchedFile(self, name, flags)
 
     def happens(self, what: str, file: str) -> None:
@@ -59,14 +59,14 @@ class _WatchedFile(apsw.VFSFile):
         self._files = files
         super().__init__("", name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._files.happens("write", self._file)
         super().xWrite(data, offset)
 
-    def xSync(self, flags: int) -> None:
+    def xSync(self, flags: int) -> None:  # noqa: N802
         self._files.happens("sync", self._file)
         super().xSync(flags)
 
-    def xTruncate(self, newsize: int) -> None:
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802
         self._files.happens("truncate", self._file)
         super().xTruncate(newsize)

@@ -77,12 +77,12 @@ class FakeAuditStore:
             raise fault
 
     async def checkpoints(
-        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+        self, before: int, limit: int, from_time: int = 0, to_time: int = 0
     ) -> list[Checkpoint]:
         return [
             each
-            for each in self.signed
-            if each.number > after
+            for each in reversed(self.signed)
+            if (not before or each.number < before)
             and each.time >= from_time
             and (not to_time or each.time < to_time)
         ][:limit]

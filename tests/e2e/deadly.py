@@ -71,7 +71,7 @@ class DeadlyFiles(apsw.VFS):
         self._under: Final = apsw.vfsnames()[0]
         super().__init__("deadly", self._under, makedefault=True)
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         """Open a file with its writes told."""
         return _DeadlyFile(self._deadly, self._under, name, flags)
 
@@ -84,6 +84,6 @@ class _DeadlyFile(apsw.VFSFile):
         self._flags: Final = flags[0]
         super().__init__(under, name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._deadly.writes(self._flags)
         super().xWrite(data, offset)

@@ -16,11 +16,11 @@ from chassis.runtime import prepare_environment
 
 prepare_environment()
 
-from chassis.logs import configure_logs
-from chassis.runtime import run
-from tests.e2e.deadly import ALL_PHASES, MID_CHECKPOINT, MID_WRITE, Deadly, DeadlyFiles
-from vault.config import VaultConfig
-from vault.wiring import running_vault
+from chassis.logs import configure_logs  # noqa: E402 - after the environment is safe
+from chassis.runtime import run  # noqa: E402
+from tests.e2e.deadly import ALL_PHASES, MID_CHECKPOINT, MID_WRITE, Deadly, DeadlyFiles  # noqa: E402
+from vault.config import VaultConfig  # noqa: E402
+from vault.wiring import running_vault  # noqa: E402
 
 
 def parse_limits(texts: list[str]) -> dict[str, int]:

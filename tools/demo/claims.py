@@ -15,7 +15,7 @@ class Claims:
     held: int = 0
     broken: list[str] = field(default_factory=list)
 
-    def claim(self, text: str, holds: bool, why_not: object = "") -> None:
+    def claim(self, text: str, holds: bool, why_not: object = "") -> None:  # noqa: FBT001
         """Print one claim with its verdict; `why_not` (no card data) is shown if it is broken."""
         if holds:
             self.held += 1

@@ -15,7 +15,7 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name."""
         if cmd_name == "simulate":
-            from updater.simulator.cli import simulate
+            from updater.simulator.cli import simulate  # noqa: PLC0415
 
             return simulate
         return super().get_command(ctx, cmd_name)

@@ -54,7 +54,7 @@ class Worker:
         try:
             async with self.busy:
                 report = await step()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a worker loop outlives its turns
             self.on_failure(phase, error)
         else:
             self.on_report(phase, report)

@@ -69,7 +69,7 @@ def migrate() -> None:
 
 
 async def _migrate(config: VaultConfig) -> None:
-    assert config.sqlite_path is not None
+    assert config.sqlite_path is not None  # noqa: S101 - the caller has checked it
     async with open_sqlite(config.sqlite_path):
         return
 

@@ -160,7 +160,7 @@ class PublicKeys:
         for block in text.split(_END)[:-1]:
             key = load_pem_public_key(block + _END)
             if not isinstance(key, Ed25519PublicKey):
-                raise ValueError("a checkpoint key is an Ed25519 key")
+                raise ValueError("a checkpoint key is an Ed25519 key")  # noqa: TRY004
             keys.append(key)
         if not keys:
             raise ValueError("no public key in this file")

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     FPAN = "FPAN"
     DPAN = "DPAN"
     MPAN = "MPAN"
-    NETWORK_TOKEN = "NETWORK_TOKEN"
+    NETWORK_TOKEN = "NETWORK_TOKEN"  # noqa: S105 - a kind of number, not a secret
 
 
 class TokenFormat(StrEnum):

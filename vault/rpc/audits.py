@@ -68,7 +68,7 @@ class AuditHandlers:
     ) -> pb.GetCheckpointResponse:
         """Return one checkpoint, the newest if none is named."""
         if request.HasField("number"):
-            found = await self.audit.checkpoints(request.number - 1, 1)
+            found = await self.audit.checkpoints(request.number + 1, 1)
             checkpoint = found[0] if found and found[0].number == request.number else None
         else:
             checkpoint = await self.audit.last_checkpoint()
@@ -79,14 +79,14 @@ class AuditHandlers:
     async def list_checkpoints(
         self, request: pb.ListCheckpointsRequest, call: Call
     ) -> pb.ListCheckpointsResponse:
-        """Return a page of checkpoints in the order of their numbers."""
+        """Return a page of checkpoints, newest first."""
         limit = request.page_size or DEFAULT_PAGE
         start = time_in(request.start_time, "start_time")
         end = time_in(request.end_time, "end_time")
         bound = ("checkpoints", str(start), str(end))
         key = (await self.keyring.warm(call.tenant)).cursor
-        after = int(place_of(key, call.tenant, bound, request.page_token) or 0)
-        found = await self.audit.checkpoints(after, limit + 1, start, end)
+        before = int(place_of(key, call.tenant, bound, request.page_token) or 0)
+        found = await self.audit.checkpoints(before, limit + 1, start, end)
         response = pb.ListCheckpointsResponse(
             checkpoints=[checkpoint_out(each) for each in found[:limit]]
         )

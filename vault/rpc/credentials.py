@@ -179,7 +179,7 @@ def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
     )
 
 
-def credential_out(card: Card, cursor: str, fingerprints: bool) -> pb.Credential:
+def credential_out(card: Card, cursor: str, fingerprints: bool) -> pb.Credential:  # noqa: FBT001
     """Return what the updater may know of a card: no number, no name, no BIN."""
     details = details_of(card)
     message = pb.Credential(

@@ -96,9 +96,12 @@ class AuditStore(Protocol):
         """Store a signed checkpoint; numbers are gapless, a second one is a Conflict."""
 
     async def checkpoints(
-        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+        self, before: int, limit: int, from_time: int = 0, to_time: int = 0
     ) -> list[Checkpoint]:
-        """Return checkpoints numbered above `after`, in order; times bound them (0: open)."""
+        """Return checkpoints numbered below `before`, newest first; times bound them.
+
+        0 leaves a bound open; `to_time` is exclusive.
+        """
 
     async def last_checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""

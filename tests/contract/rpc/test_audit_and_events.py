@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Mapping
@@ -107,7 +108,7 @@ async def test_pages_of_records_go_on_without_a_gap_and_link_their_hashes(tmp_pa
     sequences = [each.sequence for each in whole]
     assert sizes == [5, 5, 2]
     assert sequences == list(range(sequences[0], sequences[0] + 12))
-    for before, after in zip(whole, whole[1:], strict=False):
+    for before, after in itertools.pairwise(whole):
         digest = hashlib.sha256(b"cardvault/audit/v1\n" + before.hash + after.record).digest()
         assert after.hash == digest
 

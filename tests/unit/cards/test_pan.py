@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE: a failing assertion here shows its line and no card number.
 import copy
 import json
 import logging
-import pickle
+import pickle  # noqa: TID251 - to see it refused
 from typing import Literal
 
 import pytest
@@ -148,7 +148,7 @@ def test_every_way_of_printing_is_masked(caplog: pytest.LogCaptureFixture) -> No
     pan = Pan(good)
     masked = f"<Pan ending {good[-4:]}>"
     logging.getLogger("test").warning("%s %r", pan, [pan])
-    ways = [repr(pan), str(pan), f"{pan}", f"{pan!r}", "%s" % pan, repr([pan]), f"{pan:>40}"]
+    ways = [repr(pan), str(pan), f"{pan}", f"{pan!r}", "%s" % pan, repr([pan]), f"{pan:>40}"]  # noqa: UP031
     assert all(masked in shown for shown in [*ways, caplog.text])
     assert not any(good[:6] in shown for shown in [*ways, caplog.text])
 

@@ -209,7 +209,7 @@ async def test_a_drain_lets_a_call_in_flight_finish(wire: GrpcWire, service: Ser
         await service.waiting.acquire()
         stopping = group.create_task(wire.server.stop(timedelta(seconds=15)))
         # The drain has begun when a new connection is refused; the call is still at work.
-        while await refused(wire.server.port) is None:
+        while await refused(wire.server.port) is None:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)
         assert not stopping.done()
         service.gate.set()

@@ -197,7 +197,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     write_private(path, b"two")
     assert path.read_bytes() == b"two"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["x"]
+    assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208 - names
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:

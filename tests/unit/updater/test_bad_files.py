@@ -357,7 +357,7 @@ async def test_no_number_is_in_the_database(tmp_path: Path) -> None:
         if isinstance(number, Digits)
     ]
     assert len(numbers) == 4
-    stored = b"".join(path.read_bytes() for path in sorted(tmp_path.glob("updater.db*")))
+    stored = b"".join(path.read_bytes() for path in sorted(tmp_path.glob("updater.db*")))  # noqa: ASYNC240
     found = any(number in stored for number in numbers)
     assert stored
     assert not found

@@ -120,7 +120,7 @@ def rid() -> str:
 async def until(ready: Any) -> None:
     """Wait, for ten seconds at most, until something is so."""
     async with asyncio.timeout(10):
-        while not await ready():
+        while not await ready():  # noqa: ASYNC110 - another process's state: nothing to wait on
             await asyncio.sleep(0.02)
 
 

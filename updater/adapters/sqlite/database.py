@@ -142,7 +142,7 @@ def _connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def _connect_beside(path: Path, writable: bool) -> apsw.Connection:
+def _connect_beside(path: Path, writable: bool) -> apsw.Connection:  # noqa: FBT001
     flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
     try:
         connection = apsw.Connection(str(path), flags=flags)

@@ -146,7 +146,7 @@ class SqliteEnrolments:
         return await self._database.run(work)
 
 
-def _sync_card(db: apsw.Connection, tenant: str, card: Credential, enrol: bool, at: int) -> int:
+def _sync_card(db: apsw.Connection, tenant: str, card: Credential, enrol: bool, at: int) -> int:  # noqa: FBT001
     row = (
         tenant,
         card.token,

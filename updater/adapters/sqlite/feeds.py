@@ -27,7 +27,7 @@ from updater.domain.feed import (
     Sighting,
 )
 
-_INSERT: Final = f"INSERT OR IGNORE INTO feed_files ({FEED_COLUMNS}) VALUES ({', '.join('?' * 14)})"
+_INSERT: Final = f"INSERT OR IGNORE INTO feed_files ({FEED_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
 _SIGHT: Final = """
   INSERT INTO sightings VALUES (?1, ?2, ?3, 1)
   ON CONFLICT DO UPDATE SET
@@ -97,7 +97,7 @@ class SqliteFeeds:
             if not db.changes():  # the unique index on the batch
                 raise BatchAlreadyAnswered("another file has answered this batch")
             db.executemany(
-                f"INSERT INTO answers VALUES ({', '.join('?' * 11)})",
+                f"INSERT INTO answers VALUES ({', '.join('?' * 11)})",  # noqa: S608
                 (answer_row(file.feed_id, answer) for answer in answers),
             )
 
@@ -192,7 +192,7 @@ class SqliteFeeds:
         return await self._select(" AND ".join(where) + order, (*values, limit))
 
     async def _select(self, where: str, values: Sequence[Any]) -> Sequence[FeedFile]:
-        sql = f"SELECT {FEED_COLUMNS} FROM feed_files WHERE {where}"
+        sql = f"SELECT {FEED_COLUMNS} FROM feed_files WHERE {where}"  # noqa: S608
 
         def work(db: apsw.Connection) -> Sequence[FeedFile]:
             return [feed_file(row) for row in db.execute(sql, values)]

@@ -49,7 +49,7 @@ class SqliteIncidents:
         if kinds:
             where.append(f"kind IN ({', '.join(repr(kind.value) for kind in kinds)})")
         sql = (
-            f"SELECT {_COLUMNS} FROM exceptions WHERE {' AND '.join(where)}"
+            f"SELECT {_COLUMNS} FROM exceptions WHERE {' AND '.join(where)}"  # noqa: S608
             " ORDER BY exception_id LIMIT ?"
         )
 
@@ -67,7 +67,7 @@ class SqliteIncidents:
                 " WHERE exception_id = ? AND resolved_at IS NULL",
                 (at, resolution, exception_id),
             )
-            sql = f"SELECT {_COLUMNS} FROM exceptions WHERE exception_id = ?"
+            sql = f"SELECT {_COLUMNS} FROM exceptions WHERE exception_id = ?"  # noqa: S608
             found = db.execute(sql, (exception_id,)).fetchone()
             if found is None:
                 raise IncidentNotFound("there is no exception with this id")

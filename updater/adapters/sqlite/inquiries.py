@@ -80,12 +80,12 @@ class SqliteInquiries:
     async def in_state(self, *states: InquiryState) -> Sequence[Inquiry]:
         """Return inquiries in these states, oldest first."""
         marks = ", ".join("?" * len(states))
-        sql = f"SELECT {_COLUMNS} FROM inquiries WHERE state IN ({marks}) ORDER BY batch_id"
+        sql = f"SELECT {_COLUMNS} FROM inquiries WHERE state IN ({marks}) ORDER BY batch_id"  # noqa: S608
         return await self._select(sql, [state.value for state in states])
 
     async def find(self, batch_id: str) -> Inquiry | None:
         """Return an inquiry."""
-        sql = f"SELECT {_COLUMNS} FROM inquiries WHERE batch_id = ?"
+        sql = f"SELECT {_COLUMNS} FROM inquiries WHERE batch_id = ?"  # noqa: S608
         found = await self._select(sql, (batch_id,))
         return found[0] if found else None
 
@@ -101,7 +101,7 @@ class SqliteInquiries:
             where.append(f"state IN ({', '.join('?' * len(states))})")
             values += [state.value for state in states]
         sql = (
-            f"SELECT {_COLUMNS} FROM inquiries WHERE {' AND '.join(where)}"
+            f"SELECT {_COLUMNS} FROM inquiries WHERE {' AND '.join(where)}"  # noqa: S608
             " ORDER BY batch_id DESC LIMIT ?"
         )
         return await self._select(sql, (*values, limit))

@@ -75,7 +75,7 @@ class _Verification:
                 trusted = False
             if given is not None and _contradict(given, checkpoint):
                 self._add(Kind.CHECKPOINT_FORGED, given.number, given.number, "not the one given")
-                checkpoint = given
+                checkpoint = given  # noqa: PLW2901 - known from outside, so it is the one
             body = self._genuine(checkpoint)
             if body is not None and trusted and body.previous != previous:
                 self._add(

@@ -122,14 +122,15 @@ class MemoryAuditStore:
         self._tables.checkpoints[checkpoint.number] = checkpoint
 
     async def checkpoints(
-        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+        self, before: int, limit: int, from_time: int = 0, to_time: int = 0
     ) -> list[Checkpoint]:
-        """Return checkpoints numbered above `after`, in order; `to_time` is exclusive."""
-        rows = self._tables.checkpoints.values()
+        """Return checkpoints numbered below `before`, newest first."""
         found = [
             row
-            for row in rows
-            if row.number > after and from_time <= row.time and (not to_time or row.time < to_time)
+            for number, row in sorted(self._tables.checkpoints.items(), reverse=True)
+            if (not before or number < before)
+            and from_time <= row.time
+            and (not to_time or row.time < to_time)
         ]
         return found[:limit]
 

@@ -92,7 +92,7 @@ class Database:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told in the port's words, below
             raise self._judged(error) from None
         return result
 
@@ -104,7 +104,7 @@ class Database:
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told in the port's words, below
             raise self._judged(error) from None
 
     def _judged(self, error: Exception) -> Exception:
@@ -132,7 +132,7 @@ class Database:
     def _checkpoint(self, mode: int) -> None:
         try:
             logged, copied = self._writer.wal_checkpoint(mode=mode)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told in the port's words
             fault = self._judged(error)
             if not isinstance(fault, StoreBroken | StoreFull | StoreUnavailable):
                 self._break(StoreBroken("checkpoint"))

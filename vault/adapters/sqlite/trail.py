@@ -36,12 +36,14 @@ ADD_CHECKPOINT: Final = (
 )
 CHECKPOINTS: Final = (
     "SELECT number, time, body, key_id, signature FROM checkpoints"
-    " WHERE number > ?1 AND time >= ?2 AND (?3 = 0 OR time < ?3) ORDER BY number LIMIT ?4"
+    " WHERE number > 0 AND number < ?1 AND time >= ?2 AND (?3 = 0 OR time < ?3)"
+    " ORDER BY number DESC LIMIT ?4"
 )
 LAST_CHECKPOINT: Final = (
     "SELECT number, time, body, key_id, signature FROM checkpoints"
     " WHERE number > 0 ORDER BY number DESC LIMIT 1"
 )
+_NO_BOUND: Final = 2**63 - 1
 PENDING: Final = filled(
     "SELECT $NAMES FROM outbox WHERE token > '' ORDER BY token, revision, tenant LIMIT ?",
     NAMES=columns(OutboxRow._fields),
@@ -90,10 +92,10 @@ class SqliteAuditStore:
         await self._database.write(job)
 
     async def checkpoints(
-        self, after: int, limit: int, from_time: int = 0, to_time: int = 0
+        self, before: int, limit: int, from_time: int = 0, to_time: int = 0
     ) -> list[Checkpoint]:
-        """Return checkpoints numbered above `after`, in order; `to_time` is exclusive."""
-        values = (after, from_time, to_time, limit)
+        """Return checkpoints numbered below `before`, newest first."""
+        values = (before or _NO_BOUND, from_time, to_time, limit)
         return await self._database.query(
             lambda db: [Checkpoint(*row) for row in rows_of(db, CHECKPOINTS, values)]
         )

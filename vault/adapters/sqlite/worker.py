@@ -49,7 +49,7 @@ class Worker:
             future, job, afterwards = item
             try:
                 result = job()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - raised where the job is awaited
                 self._tell(_fail, future, error)
             else:
                 self._tell(_answer, future, result)

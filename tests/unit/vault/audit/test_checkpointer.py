@@ -210,7 +210,7 @@ async def test_a_broken_store_is_not_hidden() -> None:
 
 async def _until_signed(store: FakeAuditStore, count: int) -> None:
     async with asyncio.timeout(5.0):
-        while len(store.signed) < count:
+        while len(store.signed) < count:  # noqa: ASYNC110 - the store is no event
             await asyncio.sleep(0.001)
 
 

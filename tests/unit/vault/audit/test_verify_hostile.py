@@ -213,7 +213,7 @@ async def test_what_a_successor_saw_counts(
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import asyncio
+    import asyncio  # noqa: PLC0415 - a module's fixture has no loop of its own
 
     store = FakeAuditStore()
     asyncio.run(write_history(store, processes=2, rounds=2, batch=4, tail=2))
@@ -239,7 +239,7 @@ def test_any_change_of_any_cell_is_found(small: Path, data: st.DataObject) -> No
     with db.backup("main", apsw.Connection(str(small)), "main") as backup:
         backup.step()
     name = "chain" if table == "chains" else "rowid"
-    rows = list(db.execute(f"SELECT {name}, {column} FROM {table}"))
+    rows = list(db.execute(f"SELECT {name}, {column} FROM {table}"))  # noqa: S608
     key, value = data.draw(st.sampled_from(rows))
     other: object
     if isinstance(value, bytes):
@@ -252,7 +252,7 @@ def test_any_change_of_any_cell_is_found(small: Path, data: st.DataObject) -> No
     else:
         other = str(value) + "x"
     try:
-        db.execute(f"UPDATE {table} SET {column} = ? WHERE {name} = ?", (other, key))
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE {name} = ?", (other, key))  # noqa: S608
     except apsw.ConstraintError:
         return  # another row has this key
     report = _Verification(AuditFile(db), KEYS).run(None)

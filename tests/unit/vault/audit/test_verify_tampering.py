@@ -41,7 +41,7 @@ ROUND = 20
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three processes' audit, of 108 records each; built once, since all tests copy it."""
-    import asyncio
+    import asyncio  # noqa: PLC0415 - a module's fixture has no loop of its own
 
     path = tmp_path_factory.mktemp("audit") / "vault.db"
     store = FakeAuditStore()

@@ -35,7 +35,7 @@ from vault.domain.intents import (
 from vault.domain.outcome import Applied, Outcome, Replayed
 from vault.domain.reasons import Reason
 from vault.domain.results import TokenizeResult
-from vault.usecases.decide.decider import DECISIONS
+from vault.usecases.decide.decider import DECISIONS, Decider
 from vault.usecases.decide.wants import wants_of
 
 # Each intent, its audited action, whether it changes the card, and who may set it up.
@@ -230,3 +230,24 @@ def test_a_search_and_a_note_name_no_card_and_want_none() -> None:
     entries = [entry_of(Note("x", "ok", "", "tok_1")), entry_of(FindNumber(pan(1), "dispute"))]
     want = wants_of(entries, {"demo": keys_of("demo")})
     assert (want.cards, want.siblings) == (set(), set())
+
+
+def test_a_request_whose_card_is_gone_without_a_tombstone_is_refused(bench: DecideBench) -> None:
+    bench.card(new_card(1), "r-1")
+    bench.tables.cards.clear()
+    assert refusal(bench.do(new_card(1), "r-1")) is Reason.CARD_NOT_FOUND
+
+
+def test_a_request_recorded_under_a_key_that_is_gone_never_replays(bench: DecideBench) -> None:
+    bench.card(new_card(1), "r-1")
+    (key, record), *_none = bench.tables.requests.items()
+    bench.tables.requests[key] = record._replace(mac_key=b"reques-0")
+    assert refusal(bench.do(new_card(1), "r-1")) is Reason.REQUEST_ID_REUSED
+
+
+def test_without_an_outbox_everything_but_the_events_is_written(bench: DecideBench) -> None:
+    bench.decider = Decider(lambda _event: None)
+    token = bench.card(new_card(1)).token
+    bench.card(edit(token, number=2))
+    assert bench.events(token) == []
+    assert len(bench.records()) == 2

@@ -49,7 +49,7 @@ async def test_lines_are_appended_in_order_by_any_number_of_sinks(path: Path) ->
 
 async def test_only_the_owner_may_read_it(path: Path) -> None:
     await FileEventSink(path).publish([row("a", 1)])
-    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert os.stat(path).st_mode & 0o777 == 0o600  # noqa: PTH116
 
 
 @pytest.mark.parametrize("torn", [b'{"specversion', b"x" * 200_000], ids=["short", "long"])
@@ -57,7 +57,7 @@ async def test_only_the_owner_may_read_it(path: Path) -> None:
 async def test_a_line_torn_by_a_crash_goes(path: Path, torn: bytes, before: int) -> None:
     if before:
         await FileEventSink(path).publish([row("a", 1)])
-    with open(path, "ab") as file:
+    with open(path, "ab") as file:  # noqa: ASYNC230, PTH123
         file.write(torn)
     await FileEventSink(path).publish([row("a", 2)])
     assert [event["id"] for event in _events(path)] == ["acme/a/1", "acme/a/2"][1 - before :]
@@ -66,7 +66,7 @@ async def test_a_line_torn_by_a_crash_goes(path: Path, torn: bytes, before: int)
 async def test_an_event_too_large_is_poison_and_writes_nothing(path: Path) -> None:
     with pytest.raises(PoisonEvent):
         await FileEventSink(path).publish([row("a", 1), row("b", 1, payload=bytes(MAX_LINE))])
-    assert not os.path.exists(path)
+    assert not os.path.exists(path)  # noqa: PTH110, ASYNC240
 
 
 async def test_a_directory_that_is_not_there_is_an_outage(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ async def test_a_directory_that_is_not_there_is_an_outage(tmp_path: Path) -> Non
 
 
 async def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
-    os.symlink(tmp_path / "elsewhere", path)
+    os.symlink(tmp_path / "elsewhere", path)  # noqa: PTH211
     with pytest.raises(SinkUnavailable):
         await FileEventSink(path).publish([row("a", 1)])
 
