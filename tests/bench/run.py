@@ -45,7 +45,7 @@ from tests.bench.processes import (
     running_server,
 )
 from tests.bench.report import markdown, rewrite, show
-from tests.bench.results import Disk, OpenLoop, Results, cells_of
+from tests.bench.results import Disk, OpenLoop, Results, bars_of, cells_of
 from tests.bench.stats import Latency, invalid_because, latency_of
 from tests.doubles.vault_site import site_config
 
@@ -199,7 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(work)
     show(results, console)
     kept = options.dir / "results.json"
-    kept.write_text(json.dumps({**asdict(results), "problems": results.problems}, indent=1))
+    bars = [{**asdict(bar), "held": bar.held} for bar in bars_of(results)]
+    told = {**asdict(results), "bars": bars, "problems": results.problems}
+    kept.write_text(json.dumps(told, indent=1) + "\n")
     console.print(f"kept in {kept}")
     if options.page is not None:
         rewrite(options.page, markdown(results))

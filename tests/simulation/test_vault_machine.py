@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -25,12 +24,19 @@ from tests.doubles.decide_bench import (
     new_card,
 )
 from tests.doubles.decide_crashes import check_chains, check_events
-from tests.doubles.decide_model import LIVE, Answer, Kept, Model, Modelled
+from tests.doubles.decide_invariants import (
+    check_cards,
+    check_fingerprints,
+    check_order,
+    check_pointers,
+    check_records,
+)
+from tests.doubles.decide_model import Answer, Kept, Model, Modelled
 from tests.doubles.vault_ledger import encode_event, pan
 from vault.adapters.local_kms import LocalKms
 from vault.adapters.memory.ports import engine_over
 from vault.adapters.memory.tables import Tables
-from vault.domain.card import Card, CardKey, ExistingKey, Hold, HoldType, Status, holds_of
+from vault.domain.card import Card, CardKey, Hold, HoldType, Status
 from vault.domain.intents import DeleteCard, Entry, SetStatus, UndeleteCard
 from vault.domain.outcome import Applied, Outcome, Refused
 from vault.domain.results import Revealed, TokenizeResult, UpdateResult
@@ -320,88 +326,19 @@ class VaultMachine(RuleBasedStateMachine):
         assert self.sweeper.counts.not_applied == 0
 
     @invariant()
-    def cards_are_as_the_model_has_them(self) -> None:
+    def everything_holds_once_nothing_waits(self) -> None:
         if self.waiting:
             return
-        cards = self.tables.cards
-        assert {key.token for key in cards} == set(self.model.cards)
-        for key, card in cards.items():
-            wanted = self.model.cards[key.token]
-            assert (card.tenant, card.revision, card.status) == (
-                wanted.tenant,
-                wanted.revision,
-                wanted.status,
-            )
-            assert card.credential_version == len(wanted.versions)
-            assert (card.sealed is None) is wanted.erased
-            last4, expiry = pan(wanted.now_kept.number).last4, wanted.now_kept.expiry
-            assert (card.last4, card.expiry) == (("", 0) if wanted.erased else (last4, expiry))
-            held = {hold.type for hold in holds_of(card)}
-            assert (HoldType.UPDATER_OPTED_OUT in held) is wanted.opted_out
-            assert (HoldType.LEGAL_HOLD in held) is wanted.legal
-        kept = {
-            (card.tenant, card.token, number)
-            for card in self.model.cards.values()
-            for number, version in enumerate(card.versions[:-1], 1)
-            if not version.gone
-        }
-        assert set(self.tables.versions) == kept
-
-    @invariant()
-    def versions_never_go_back_and_nothing_reopens_by_itself(self) -> None:
-        if self.waiting:
-            return
-        for key, card in self.tables.cards.items():
-            before = self.seen.get(key, card)
-            assert card.revision >= before.revision
-            assert card.credential_version >= before.credential_version
-            assert card.fingerprint == before.fingerprint or card.revision > before.revision
-            if before.status == "CLOSED" and card.status in LIVE:
-                assert key.token in self.reopened
-        self.seen = dict(self.tables.cards)
+        tables, model = self.tables, self.model
+        check_cards(tables, model)
+        check_order(self.seen, tables.cards, self.reopened)
+        self.seen = dict(tables.cards)
         self.reopened.clear()
-
-    @invariant()
-    def pointers_are_the_oldest_live_cards(self) -> None:
-        if self.waiting:
-            return
-        now, oldest = self.clock.now_us(), dict[ExistingKey, tuple[int, str]]()
-        for card in self.tables.cards.values():
-            model = self.model.cards[card.token]
-            if model.findable_at(now):
-                key = ExistingKey(card.tenant, card.fingerprint, card.customer, "FPAN", "OPAQUE")
-                oldest[key] = min(oldest.get(key, (1 << 62, "")), (model.created, card.token))
-        assert self.tables.existing == {key: token for key, (_created, token) in oldest.items()}
-
-    @invariant()
-    def one_fingerprint_a_number_that_is_held_and_no_other(self) -> None:
-        if self.waiting:
-            return
-        held: dict[tuple[str, int], set[str]] = {}
-        for card in self.tables.cards.values():
-            if card.sealed is not None:
-                number = self.model.cards[card.token].now_kept.number
-                held.setdefault((card.tenant, number), set()).add(card.fingerprint)
-        for old in self.tables.versions.values():
-            number = self.model.cards[old.token].versions[old.credential_version - 1].number
-            held.setdefault((old.tenant, number), set()).add(old.fingerprint)
-        assert all(len(fingerprints) == 1 for fingerprints in held.values())
-        used = [fingerprint for fingerprints in held.values() for fingerprint in fingerprints]
-        assert len(used) == len(set(used))
-        assert sorted(self.tables.numbers.values()) == sorted(used)
-
-    @invariant()
-    def every_act_has_its_record_and_every_change_its_event(self) -> None:
-        if self.waiting:
-            return
-        records = [json.loads(row.record) for _key, row in sorted(self.tables.audit.items())]
-        assert len(records) == self.model.records
-        reveals = [
-            each for each in records if (each["action"], each["result"]) == ("card.reveal", "ok")
-        ]
-        assert len(reveals) == self.model.reveals
-        check_events(self.tables)
-        check_chains(self.tables)
+        check_pointers(tables, model, self.clock.now_us())
+        check_fingerprints(tables, model)
+        check_records(tables, model)
+        check_events(tables)
+        check_chains(tables)
 
     def teardown(self) -> None:
         self.flush()

@@ -133,6 +133,14 @@ async def _file(feeds: FeedServiceAsyncStub, feed_file_id: str) -> FeedFile:
     return (await feeds.GetFeedFile(request, timeout=10)).feed_file
 
 
+_PLAIN: Final[Mapping[str, Any]] = {
+    "box": SIMPLE_HEAD,
+    "show_edge": False,
+    "padding": (0, 1, 0, 0),
+    "pad_edge": False,
+}
+"""Tables that fit 80 columns."""
+
 _VALIDATED: Final = FeedFileState.FEED_FILE_STATE_VALIDATED
 _APPLIED: Final = FeedFileState.FEED_FILE_STATE_APPLIED
 
@@ -148,7 +156,7 @@ async def _truths(story: Story) -> list[Seen]:
 
 def _show_answers(story: Story, files: Sequence[FeedFile]) -> None:
     story.console.print("  What the networks said, and what the vault did:")
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(**_PLAIN)
     for name in ("outcome", "disposition"):
         table.add_column(name)
     table.add_column("cards", justify="right")
@@ -186,7 +194,7 @@ _SHOWN: Final = {
 
 def _show_changes(story: Story, changes: Sequence[Change]) -> None:
     story.console.print("  Some of the cards that changed, revealed by their old tokens:")
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(**_PLAIN)
     for name in ("token", "what", "before", "after", "now"):
         table.add_column(name, no_wrap=True)
     for kind, words in _SHOWN.items():

@@ -55,6 +55,8 @@ def find_text(buffer: bytes, wanted: Wanted) -> Iterator[Found]:
     for match in _TEXT.finditer(buffer):
         begin = match.start()
         for start, end, number, last4 in _in_text(match[0], wanted):
+            if wanted.ignores(buffer, begin + start, begin + end):
+                continue
             yield Found(begin + start, begin + end, Encoding.ASCII, number, last4)
 
 
@@ -121,6 +123,8 @@ def find_base64(buffer: bytes, wanted: Wanted) -> Iterator[Found]:
             whole = base64.b64decode(body + b"A" * (-len(body) % 4))[: len(body) * 6 // 8]
             for text in _TEXT.finditer(whole):
                 for start, end, number, last4 in _in_text(text[0], wanted):
+                    if wanted.ignores(whole, text.start() + start, text.start() + end):
+                        continue
                     first = phase + (text.start() + start) // 3 * 4
                     last = phase + ((text.start() + end - 1) // 3 + 1) * 4
                     yield Found(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from vault.pan_scan.encodings import FINDERS, Encoding, Found, find_text
-from vault.pan_scan.wanted import Wanted
+from vault.pan_scan.wanted import AROUND, Wanted
 
 CHUNK: Final = 1 << 20
-_SETTLE: Final = 8
+_SETTLE: Final = AROUND * 4 // 3 + 8  # what stands around it has been read, in base64 too
 # No number takes more bytes in any encoding (base64 in lines: 28 characters, their line ends), and
 # enough remains for `_SETTLE` and for a run that is too long to be seen as that.
 _OVERLAP: Final = 256

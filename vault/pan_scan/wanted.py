@@ -12,6 +12,14 @@ from cards.luhn import luhn_sum
 
 MAX_DIGITS: Final = 19
 _MIN_DIGITS: Final = 12
+AROUND: Final = 40
+"""Bytes before and behind a number that decide whether it is one: a UUID has 36 characters."""
+
+# The words that cards.masking exempts; here neighbours of any kind are allowed.
+_NO_NUMBERS: Final = re.compile(
+    rb"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+    rb"|tok_[0-9A-Za-z]{20,}"
+)
 
 
 class Span(NamedTuple):
@@ -26,6 +34,9 @@ class Wanted(Protocol):
     """Looks into runs of digits; in dense data (BCD) such runs are everywhere by chance."""
 
     in_dense_data: bool
+
+    def ignores(self, text: bytes, start: int, end: int) -> bool:
+        """Tell whether what was found at `start` to `end` of a text is no number, by its place."""
 
     def find(self, run: bytes, pieces: Sequence[tuple[int, int]]) -> Iterator[Span]:
         """Yield what is wanted in `run`, ASCII digits; `pieces` are spans without separators."""
@@ -63,6 +74,10 @@ class GivenNumbers:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def ignores(self, text: bytes, start: int, end: int) -> bool:
+        """Ignore nothing: a given number is one wherever it stands."""
+        return False
+
     def find(self, run: bytes, pieces: Sequence[tuple[int, int]]) -> Iterator[Span]:
         """Yield every place of every given number."""
         for match in self._starts.finditer(run):
@@ -84,6 +99,15 @@ class AnyCardNumber:
     """
 
     in_dense_data = False
+
+    def ignores(self, text: bytes, start: int, end: int) -> bool:
+        """Ignore what lies inside a UUID or a token of ours, as the vault itself does."""
+        first = max(0, start - AROUND)
+        around = text[first : end + AROUND]
+        return any(
+            first + word.start() <= start and end <= first + word.end()
+            for word in _NO_NUMBERS.finditer(around)
+        )
 
     def find(self, run: bytes, pieces: Sequence[tuple[int, int]]) -> Iterator[Span]:
         """Yield the run itself if it is a card number, else each piece that is one."""

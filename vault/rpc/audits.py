@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardvault.vault.v1 import audit_service_pb2 as pb
@@ -18,6 +19,7 @@ from vault.rpc.requests_in import time_in
 from vault.rpc.times import timestamp
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import AuditStore, Keyring
+from vault.usecases.refusals import ACTION as SUMMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,19 @@ def record_out(row: AuditRow) -> pb.AuditRecord:
         request_id=fields.get("request_id", ""),
         origin=fields.get("origin", ""),
         revision=fields.get("revision", 0),
+        count=_count(fields),
         note=fields.get("note", ""),
         record=row.record,
         hash=row.hash,
     )
+
+
+def _count(fields: Mapping[str, str]) -> int:
+    """Return how many events a record stands for: `refusals` names its numbers in its note."""
+    if fields.get("action") != SUMMARY:
+        return 1
+    parts = fields.get("note", "").split(", ")
+    return sum([int(part.rpartition(" x")[2]) for part in parts])
 
 
 def checkpoint_out(checkpoint: Checkpoint) -> pb.Checkpoint:

@@ -108,10 +108,15 @@ class CardHandlers:
         if card.sealed is not None:
             rows.append(self._current(card, view, now))
         rows = [row for row in reversed(rows) if row.credential_version < below]
-        response = pb.ListCardVersionsResponse(versions=rows[:limit])
-        if len(rows) > limit:
+        response, room = pb.ListCardVersionsResponse(), Room()
+        for row in rows[:limit]:
+            if not room.takes(row):
+                break
+            response.versions.append(row)
+        shown = len(response.versions)
+        if shown < len(rows):
             response.next_page_token = page_token(
-                key, call.tenant, bound, str(rows[limit - 1].credential_version)
+                key, call.tenant, bound, str(rows[shown - 1].credential_version)
             )
         return response
 

@@ -20,7 +20,7 @@ from vault.domain.outcome import Outcome
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import UpdateResult
-from vault.rpc.calls import Desk, error_of
+from vault.rpc.calls import Desk, Room, error_of
 from vault.rpc.cards import expiry_number
 from vault.rpc.cards_out import View, agreement_out, holds_out, masked
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
@@ -63,16 +63,18 @@ class CredentialHandlers:
             if not cards:
                 return
             after = cards[-1].token
-            yield pb.StreamCredentialsResponse(
-                credentials=[
-                    credential_out(
-                        card, page_token(key, call.tenant, bound, card.token), fingerprints
-                    )
-                    for card in cards
-                    if card.sealed is not None
-                ],
-                cursor=page_token(key, call.tenant, bound, after),
-            )
+            response, room = pb.StreamCredentialsResponse(), Room()
+            for card in cards:
+                cursor = page_token(key, call.tenant, bound, card.token)
+                if card.sealed is not None:
+                    credential = credential_out(card, cursor, query.now, fingerprints=fingerprints)
+                    if not room.takes(credential):
+                        yield response
+                        response, room = pb.StreamCredentialsResponse(), Room()
+                        room.takes(credential)
+                    response.credentials.append(credential)
+                response.cursor = cursor
+            yield response
             if len(cards) < _PAGE:
                 return
 
@@ -179,7 +181,7 @@ def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
     )
 
 
-def credential_out(card: Card, cursor: str, fingerprints: bool) -> pb.Credential:  # noqa: FBT001
+def credential_out(card: Card, cursor: str, now: int, *, fingerprints: bool) -> pb.Credential:
     """Return what the updater may know of a card: no number, no name, no BIN."""
     details = details_of(card)
     message = pb.Credential(
@@ -187,7 +189,7 @@ def credential_out(card: Card, cursor: str, fingerprints: bool) -> pb.Credential
         revision=card.revision,
         credential_version=card.credential_version,
         kind=KIND.number[card.kind],  # type: ignore[arg-type]
-        status=STATUS.number[card.status],  # type: ignore[arg-type]
+        status=STATUS.number[card.status_at(now)],  # type: ignore[arg-type]
         brand=BRAND.number[card.brand],  # type: ignore[arg-type]
         fingerprint=card.fingerprint if fingerprints else "",
         stored_credentials=[agreement_out(row) for row in stored_credentials_of(card)],

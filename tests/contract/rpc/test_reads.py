@@ -13,7 +13,7 @@ from cardvault.vault.v1 import vault_service_pb2 as vault
 
 from cards.brands import Brand
 from tests.doubles.clocks import FakeClock
-from tests.doubles.rpc_requests import covered, stored, tokenize, update
+from tests.doubles.rpc_requests import agreement, covered, stored, tokenize, update
 from tests.doubles.rpc_wire import refusal_in, refused
 from tests.doubles.vault_site import Client, new_pan, request_id, vault_site
 
@@ -190,3 +190,78 @@ async def test_versions_come_newest_first_with_their_causes(tmp_path: Path) -> N
     assert [list(first.versions), list(second.versions)] == [versions[:2], versions[2:]]
     assert not second.next_page_token
     assert len({each.card.fingerprint for each in versions}) == 3
+
+
+def _wordy() -> list[card_pb2.StoredCredential]:
+    """Return agreements of more than 20 KiB: the most that a card may have."""
+    return [
+        agreement(
+            f"shop-{at}",
+            network_transaction_ids={f"network-{network:0>24}": "x" * 64 for network in range(10)},
+            consent_reference="c" * 128,
+        )
+        for at in range(20)
+    ]
+
+
+async def test_pages_and_streams_of_wordy_cards_stop_at_3_mib_and_go_on(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        root = await site.client("root")
+        for _batch in range(2):
+            requests = [tokenize(stored_credentials=_wordy()) for _card in range(100)]
+            await root.vault.BatchTokenize(
+                vault.BatchTokenizeRequest(requests=requests), timeout=30
+            )
+        parts = [
+            part
+            async for part in root.credential.StreamCredentials(
+                credentials.StreamCredentialsRequest()
+            )
+        ]
+        found = await pages(root, page_size=1000)
+    assert len(parts) > 1
+    assert all(part.ByteSize() <= 3 << 20 for part in parts)
+    streamed = [each.token for part in parts for each in part.credentials]
+    assert len(found) > 1
+    assert streamed == [token for page in found for token in page]
+    assert len(set(streamed)) == 200
+
+
+async def test_a_page_of_wordy_versions_stops_at_3_mib_and_goes_on(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        root = await site.client("root")
+        card = await stored(root, stored_credentials=_wordy())
+        for revision in range(1, 160):
+            await root.vault.UpdateCard(
+                vault.UpdateCardRequest(
+                    request_id=request_id(),
+                    token=card.token,
+                    expected_revision=revision,
+                    card=card_pb2.CardChanges(expiry_month=1 + revision % 12, expiry_year=2031),
+                )
+            )
+        request = vault.ListCardVersionsRequest(token=card.token, page_size=1000)
+        first = await root.vault.ListCardVersions(request)
+        request.page_token = first.next_page_token
+        second = await root.vault.ListCardVersions(request)
+    numbers = [each.credential_version for each in [*first.versions, *second.versions]]
+    assert first.ByteSize() <= 3 << 20
+    assert numbers == list(range(160, 0, -1))
+    assert not second.next_page_token
+
+
+async def test_past_its_time_to_live_a_card_is_streamed_as_deleted_only(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with vault_site(tmp_path, clock=clock) as site:
+        root = await site.client("root")
+        card = await stored(root, ttl=timedelta(minutes=1))
+        clock.advance(timedelta(minutes=1))
+
+        async def seen(**query: Any) -> list[tuple[str, int]]:
+            request = credentials.StreamCredentialsRequest(**query)
+            stream = root.credential.StreamCredentials(request)
+            return [(each.token, each.status) async for part in stream for each in part.credentials]
+
+        everything, deleted = await seen(), await seen(statuses=[DELETED])
+    assert everything == []
+    assert deleted == [(card.token, DELETED)]

@@ -307,27 +307,6 @@ def test_only_fpans_are_updated(bench: DecideBench, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
-    [
-        {"outcome": RENEWED},
-        {"outcome": Outcome.BRAND_CHANGED, "expiry": 203312},
-        {"outcome": Outcome.CORRECTED},
-        {"outcome": EXTENDED},
-        {"outcome": EXTENDED, "number": 2},
-        {"outcome": RENEWED, "number_unusable": True},
-        {"outcome": EXTENDED, "expiry": 203312, "number_unusable": True},
-        {"outcome": RENEWED, "number": 2, "asked": 0},
-        {"outcome": RENEWED, "number": 2, "asked": 2},
-    ],
-)
-def test_an_answer_that_lacks_what_it_should_bring_is_rejected(
-    bench: DecideBench, token: str, fields: dict[str, object]
-) -> None:
-    before = bench.stored(token)
-    assert bench.update(answer(token, **fields)) == ("REJECTED", before)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
     ("closes", "statuses", "holds"),
     [
         (False, ("NEEDS_CARDHOLDER", "NEEDS_CARDHOLDER", "CLOSED"), (1, 1, 0)),

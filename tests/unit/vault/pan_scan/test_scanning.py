@@ -122,6 +122,19 @@ def test_any_card_number_is_whole_valid_and_of_a_known_brand() -> None:
     assert len(_scan(beside.encode(), AnyCardNumber())) == 2
 
 
+@pytest.mark.parametrize("chunk", [40, 300, CHUNK])
+def test_digits_of_uuids_and_tokens_are_no_card_numbers(chunk: int) -> None:
+    twelve = test_pan(Brand.MAESTRO, 12, length=12)
+    uuid = f"6f1c2a8e-0b5d-4c1f-9a57-{twelve}"
+    token = f"tok_01m7yxp{NUMBERS[SIXTEEN]}"
+    for word in (uuid, token):
+        for coded in (word.encode(), base64.b64encode(b" " * 90 + word.encode() + b" " * 90)):
+            content = b"\x01" * 280 + coded + b"\x01" * 280
+            assert _scan(content, AnyCardNumber(), chunk) == []
+    assert len(_scan(twelve.encode(), AnyCardNumber())) == 1
+    assert len(_scan(f"{uuid} {twelve}".encode(), AnyCardNumber())) == 1
+
+
 def test_scans_trees_names_and_what_cannot_be_read(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
