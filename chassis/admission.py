@@ -27,6 +27,7 @@ class Refused(Exception):
         self.identity: Final = identity
         self.tenant: Final = tenant  # as asked for, at most 64 characters; empty when unknown
         self.status: Final = status
+        self.origin = ""  # the peer's address; the guard fills it in
 
 
 class Admission:

@@ -36,8 +36,8 @@ UnaryCall = Callable[[bytes, RawCall], Awaitable[bytes]]
 StreamCall = Callable[[bytes, RawCall], AsyncGenerator[bytes]]
 Translate = Callable[[Exception], StatusError | None]
 """Map a domain error to its status; None for one it doesn't know."""
-OnRefused = Callable[[Identity | None, str, str, str], Awaitable[None]]
-"""Hear of a refusal at the door: identity, "package.Service/Method", tenant, reason."""
+OnRefused = Callable[[Identity | None, str, str, str, str], Awaitable[None]]
+"""Hear of a refusal at the door: identity, "package.Service/Method", tenant, reason, origin."""
 Tracer = Callable[[str, RawCall], AbstractContextManager[object] | None]
 """Open a span around a call; None when the call isn't sampled, which must cost nothing."""
 
@@ -103,7 +103,11 @@ class _Door:
     def open(self, request: bytes, raw: RawCall, started: float) -> tuple[Message, Call]:
         """Return the parsed request and its call, or raise why not."""
         metadata = raw.metadata()
-        identity, tenant = self._admit(raw, metadata)
+        try:
+            identity, tenant = self._admit(raw, metadata)
+        except Refused as refused:
+            refused.origin = raw.origin()
+            raise
         remaining = raw.time_remaining()
         if remaining is None:
             remaining = self._allowance
@@ -162,7 +166,11 @@ class _Door:
     async def _tell(self, refused: Refused) -> None:
         try:
             await self.guard.on_refused(
-                refused.identity, self.method, refused.tenant, refused.status.reason
+                refused.identity,
+                self.method,
+                refused.tenant,
+                refused.status.reason,
+                refused.origin,
             )
         except Exception as error:  # noqa: BLE001 - a refusal stays one if it can't be recorded
             _log.error("a refusal could not be recorded", method=self.method, **describe(error))

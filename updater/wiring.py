@@ -177,10 +177,19 @@ def _guard(config: UpdaterConfig, metrics: ChassisMetrics, policy: PolicyFile) -
     in_flight = InFlight(config.max_in_flight)
     metrics.watch_in_flight(lambda: in_flight.now)
 
-    async def refused(identity: Identity | None, method: str, tenant: str, reason: str) -> None:
+    async def refused(
+        identity: Identity | None, method: str, tenant: str, reason: str, origin: str
+    ) -> None:
         """Log a call that was turned away at the door."""
         principal = identity.principal if identity else "(unknown)"
-        _log.warning("refused", method=method, tenant=tenant, principal=principal, reason=reason)
+        _log.warning(
+            "refused",
+            method=method,
+            tenant=tenant,
+            principal=principal,
+            reason=reason,
+            origin=origin,
+        )
 
     return Guard(
         identify=policy.identify,

@@ -250,14 +250,18 @@ def _guard(
     in_flight = InFlight(config.max_in_flight)
     metrics.watch_in_flight(lambda: in_flight.now)
 
-    async def refused(identity: Identity | None, method: str, tenant: str, reason: str) -> None:
+    async def refused(
+        identity: Identity | None, method: str, tenant: str, reason: str, origin: str
+    ) -> None:
         """Audit a call that was turned away at the door, in the trail of its own tenant."""
         principal = identity.principal if identity else "(unknown)"
         if identity is None or tenant not in identity.tenants:
             # Never under the name that was asked for: whoever asks would make that tenant's keys.
             tenant = identity.tenants[0] if identity and identity.tenants else ""
         name = reason.removeprefix("ERROR_REASON_")
-        await core.refusals.refused(Caller(tenant, principal), Note(method, "refused", name))
+        await core.refusals.refused(
+            Caller(tenant, principal, origin), Note(method, "refused", name)
+        )
 
     return Guard(
         identify=policy.identify,

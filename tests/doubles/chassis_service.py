@@ -216,8 +216,9 @@ class Service:
         return None
 
     async def _on_refused(
-        self, who: Identity | None, method: str, tenant: str, reason: str
+        self, who: Identity | None, method: str, tenant: str, reason: str, origin: str
     ) -> None:
+        assert origin  # every refusal can be told where it came from
         if self.audit_broken:
             raise OSError(SECRET)
         self.refused.append((who.principal if who else None, method, tenant, reason))

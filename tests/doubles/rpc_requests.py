@@ -32,6 +32,18 @@ def agreement(account: str = SHOP, **fields: Any) -> card_pb2.StoredCredential:
     return card_pb2.StoredCredential(merchant_account=account, **values)
 
 
+def wordy_agreements() -> list[card_pb2.StoredCredential]:
+    """Return agreements of more than 20 KiB: the most that a card may have."""
+    return [
+        agreement(
+            f"shop-{at}",
+            network_transaction_ids={f"network-{network:0>24}": "x" * 64 for network in range(10)},
+            consent_reference="c" * 128,
+        )
+        for at in range(20)
+    ]
+
+
 def details(number: str = "", **fields: Any) -> card_pb2.CardDetails:
     """Return contents with an expiry; a fresh number unless one is given."""
     values: dict[str, Any] = {"expiry_month": 12, "expiry_year": 2030, **fields}

@@ -30,7 +30,8 @@ def scan(
     """Scan every byte (and file name) under PATHS for card numbers.
 
     With --numbers-from: for those, in ASCII, UTF-16, BCD and base64 at every alignment. Without:
-    for any run of digits that is Luhn-valid, of a known brand and its length (not in BCD).
+    for any run of digits that is Luhn-valid, of a known brand and its length (not in BCD, nor
+    inside UUIDs, tokens and hex digests, where such runs come up by chance).
 
     Exit 0: nothing found. Exit 1: found, or a file could not be read, so that nothing is claimed.
     """

@@ -15,10 +15,12 @@ _MIN_DIGITS: Final = 12
 AROUND: Final = 40
 """Bytes before and behind a number that decide whether it is one: a UUID has 36 characters."""
 
-# The words that cards.masking exempts; here neighbours of any kind are allowed.
+# The words that cards.masking exempts, with any neighbours, and digests: among thousands of those
+# some have a run of digits that looks like a number.
 _NO_NUMBERS: Final = re.compile(
     rb"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
     rb"|tok_[0-9A-Za-z]{20,}"
+    rb"|[0-9a-f]{32,}"
 )
 
 
@@ -101,7 +103,7 @@ class AnyCardNumber:
     in_dense_data = False
 
     def ignores(self, text: bytes, start: int, end: int) -> bool:
-        """Ignore what lies inside a UUID or a token of ours, as the vault itself does."""
+        """Ignore what lies inside a UUID, a token of ours or a digest in hex."""
         first = max(0, start - AROUND)
         around = text[first : end + AROUND]
         return any(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import cast
 
+from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as pb
 
 from cards.expiry import Expiry
@@ -91,15 +92,31 @@ class CredentialHandlers:
                 refused[index] = error
         outcomes = iter(await self.desk.many(call, entries))
         view, now = View(call.identity), self.desk.clock.now_us()
-        results = []
+        results, room = [], Room()
         for index, update in enumerate(request.updates):
             result = pb.UpdateResult(update_id=update.update_id)
             if index in refused:
                 _refuse(result, refused[index])
             else:
                 _result(result, next(outcomes), view, now)
+            if not room.takes(result):
+                _shorten(result)  # all is applied by now, and a reply over 4 MiB is never sent
             results.append(result)
         return pb.ApplyUpdatesResponse(results=results)
+
+
+def _shorten(result: pb.UpdateResult) -> None:
+    """Cut cards down to what an answer is about; the rest can be read with GetCard."""
+    for item in result.cards:
+        card = item.card
+        item.card.CopyFrom(
+            card_pb2.Card(
+                token=card.token,
+                revision=card.revision,
+                credential_version=card.credential_version,
+                status=card.status,
+            )
+        )
 
 
 def _refuse(result: pb.UpdateResult, error: VaultError | StatusError) -> None:

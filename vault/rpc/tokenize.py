@@ -25,6 +25,10 @@ ENTRY_BYTES = 1_024
 """What an entry takes in the ledger's line beside its request's own size."""
 
 
+_MAX_BATCH = 4 << 20
+_REPLY_EXTRA = 300  # what a card in a reply has beyond its request: token, times, fingerprint
+
+
 @dataclass(slots=True)
 class _Item:
     """One request of a batch: what it means, or why it was refused before the ledger."""
@@ -52,6 +56,9 @@ class TokenizeHandlers:
 
     async def batch(self, request: pb.BatchTokenizeRequest, call: Call) -> pb.BatchTokenizeResponse:
         """Store up to 1,000 cards; each succeeds or fails alone, in order."""
+        if request.ByteSize() + _REPLY_EXTRA * len(request.requests) > _MAX_BATCH:
+            # Before anything is stored: a reply that is too big to be sent would tell nobody.
+            raise VaultError(Reason.BATCH_TOO_LARGE, "requests")
         items = [await self._item(each, call) for each in request.requests]
         caller = self.desk.caller(call)
         entries = [

@@ -1,4 +1,4 @@
-"""For the updater: the stream of credentials, and what its answers do to cards."""
+"""For the updater: what its answers do to cards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from cardvault.vault.v1 import vault_service_pb2 as vault
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from cards.brands import Brand
-from tests.doubles.rpc_requests import SHOP, agreement, covered, stored, tokenize, update
+from tests.doubles.rpc_requests import (
+    SHOP,
+    agreement,
+    covered,
+    stored,
+    tokenize,
+    update,
+    wordy_agreements,
+)
 from tests.doubles.rpc_stored import stored_rows
 from tests.doubles.rpc_wire import refusal_in
 from tests.doubles.vault_site import Client, new_pan, request_id, vault_site
@@ -33,11 +41,6 @@ async def applied(client: Client, *updates: Any) -> list[credentials.UpdateResul
 
 async def now(client: Client, card: card_pb2.Card) -> card_pb2.Card:
     return (await client.vault.GetCard(vault.GetCardRequest(token=card.token))).card
-
-
-async def streamed(client: Client, **query: Any) -> list[credentials.Credential]:
-    stream = client.credential.StreamCredentials(credentials.StreamCredentialsRequest(**query))
-    return [credential async for part in stream for credential in part.credentials]
 
 
 def at(seconds: int) -> Timestamp:
@@ -301,72 +304,25 @@ async def test_a_deleted_or_foreign_card_is_not_found(tmp_path: Path) -> None:
         assert not result.cards
 
 
-async def test_the_stream_goes_on_from_any_cursor(tmp_path: Path) -> None:
-    async with vault_site(tmp_path) as site:
-        app, updater = await site.client("app"), await site.client("updater")
-        batch = vault.BatchTokenizeRequest(requests=[tokenize() for _card in range(600)])
-        made = (await app.vault.BatchTokenize(batch)).results
-        tokens = sorted(each.response.card.token for each in made)
-        seen = await streamed(updater)
-        rest = await streamed(updater, cursor=seen[249].cursor)
-        parts = [
-            part
-            async for part in updater.credential.StreamCredentials(
-                credentials.StreamCredentialsRequest()
-            )
-        ]
-        end = await streamed(updater, cursor=parts[-1].cursor)
-    assert [each.token for each in seen] == tokens
-    assert [each.token for each in rest] == tokens[250:]
-    assert len(parts) > 1
-    assert all(part.ByteSize() < 3 << 20 for part in parts)
-    assert end == []
-
-
-async def test_a_credential_has_what_the_updater_needs_and_no_number(tmp_path: Path) -> None:
-    async with vault_site(tmp_path) as site:
-        app, updater = await site.client("app"), await site.client("updater")
-        number = new_pan()
-        card = await covered(app, number)
-        (seen,) = await streamed(updater)
-    assert (seen.token, seen.revision, seen.credential_version) == (card.token, 1, 1)
-    assert (seen.kind, seen.status, seen.brand) == (
-        card_pb2.CARD_KIND_FPAN,
-        ACTIVE,
-        card_pb2.BRAND_VISA,
-    )
-    assert seen.expiry == expiry(12, 2030)
-    assert list(seen.stored_credentials) == [agreement()]
-    assert seen.fingerprint
-    assert number.encode() not in seen.SerializeToString()
-    assert number[:6].encode() not in seen.SerializeToString()
-
-
-async def test_the_stream_shows_what_its_filters_say(tmp_path: Path) -> None:
+async def test_answers_about_wordy_cards_are_told_in_full_or_cut_but_always_told(
+    tmp_path: Path,
+) -> None:
     async with vault_site(tmp_path) as site:
         root = await site.client("root")
-        visa, amex = await covered(root), await covered(root, new_pan(Brand.AMEX))
-        closed, gone = await covered(root), await covered(root)
-        await applied(root, update(closed, "CLOSED"))
-        await root.vault.DeleteCard(
-            vault.DeleteCardRequest(request_id=request_id(), token=gone.token)
-        )
-        last = (await now(root, closed)).update_time
-
-        async def tokens(**query: Any) -> set[str]:
-            return {each.token for each in await streamed(root, **query)}
-
-        everything = await tokens()
-        deleted = await tokens(statuses=[card_pb2.CARD_STATUS_DELETED])
-        only_closed = await tokens(statuses=[CLOSED])
-        brands = await tokens(brands=[card_pb2.BRAND_AMEX])
-        expiring = await tokens(expires_before=expiry(1, 2031))
-        none_expiring = await tokens(expires_before=expiry(12, 2030))
-        changed = await tokens(changed_since=last)
-    assert everything == {visa.token, amex.token, closed.token}
-    assert deleted == {gone.token}
-    assert only_closed == {closed.token}
-    assert brands == {amex.token}
-    assert expiring == everything
-    assert none_expiring == set()
-    assert changed == {closed.token}
+        cards: list[card_pb2.Card] = []
+        for _batch in range(2):
+            batch = [tokenize(stored_credentials=wordy_agreements()) for _card in range(120)]
+            made = await root.vault.BatchTokenize(
+                vault.BatchTokenizeRequest(requests=batch), timeout=30
+            )
+            cards += [each.response.card for each in made.results]
+        answers = [update(card, "CLOSED", merchant_account="shop-1") for card in cards]
+        request = credentials.ApplyUpdatesRequest(updates=answers)
+        reply = await root.credential.ApplyUpdates(request, timeout=30)
+    shown = [result.cards[0].card for result in reply.results]
+    assert {told(result) for result in reply.results} == {"APPLIED"}
+    assert [card.token for card in shown] == [card.token for card in cards]
+    assert {(card.revision, card.status) for card in shown} == {(2, CLOSED)}
+    assert len(shown[0].stored_credentials) == 20
+    assert not shown[-1].stored_credentials
+    assert reply.ByteSize() < 4 << 20

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import grpc
 import pytest
+from cardvault.vault.v1 import audit_service_pb2 as audits
 from cryptography import x509
 
 from chassis.call import TENANT_KEY
@@ -185,6 +186,11 @@ async def test_refusals_beyond_ten_a_minute_are_counted_and_told_in_one_record(
                 break
             await asyncio.sleep(0.05)
         alone = await audit.audit_rows(AuditQuery("demo", 1000, principal="spiffe://demo/psp"))
+        operator = await site.client("operator")
+        request = audits.ListAuditRecordsRequest(principal="spiffe://demo/psp")
+        shown = (await operator.audit.ListAuditRecords(request)).records
+    assert [each.count for each in shown] == [1] * 10 + [15]
+    assert all(each.origin.startswith("ipv") for each in shown[:10])
     assert len(alone) - len(summary) == 10
     assert [json.loads(row.record)["note"] for row in summary] == ["PERMISSION_DENIED x15"]
 

@@ -13,7 +13,7 @@ from cardvault.vault.v1 import vault_service_pb2 as vault
 
 from cards.brands import Brand
 from tests.doubles.clocks import FakeClock
-from tests.doubles.rpc_requests import agreement, covered, stored, tokenize, update
+from tests.doubles.rpc_requests import covered, stored, tokenize, update, wordy_agreements
 from tests.doubles.rpc_wire import refusal_in, refused
 from tests.doubles.vault_site import Client, new_pan, request_id, vault_site
 
@@ -192,23 +192,11 @@ async def test_versions_come_newest_first_with_their_causes(tmp_path: Path) -> N
     assert len({each.card.fingerprint for each in versions}) == 3
 
 
-def _wordy() -> list[card_pb2.StoredCredential]:
-    """Return agreements of more than 20 KiB: the most that a card may have."""
-    return [
-        agreement(
-            f"shop-{at}",
-            network_transaction_ids={f"network-{network:0>24}": "x" * 64 for network in range(10)},
-            consent_reference="c" * 128,
-        )
-        for at in range(20)
-    ]
-
-
 async def test_pages_and_streams_of_wordy_cards_stop_at_3_mib_and_go_on(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         root = await site.client("root")
         for _batch in range(2):
-            requests = [tokenize(stored_credentials=_wordy()) for _card in range(100)]
+            requests = [tokenize(stored_credentials=wordy_agreements()) for _card in range(100)]
             await root.vault.BatchTokenize(
                 vault.BatchTokenizeRequest(requests=requests), timeout=30
             )
@@ -230,7 +218,7 @@ async def test_pages_and_streams_of_wordy_cards_stop_at_3_mib_and_go_on(tmp_path
 async def test_a_page_of_wordy_versions_stops_at_3_mib_and_goes_on(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         root = await site.client("root")
-        card = await stored(root, stored_credentials=_wordy())
+        card = await stored(root, stored_credentials=wordy_agreements())
         for revision in range(1, 160):
             await root.vault.UpdateCard(
                 vault.UpdateCardRequest(

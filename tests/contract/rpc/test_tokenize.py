@@ -365,3 +365,25 @@ async def test_past_its_time_to_live_a_card_is_deleted_at_once(tmp_path: Path) -
     assert after.status == card_pb2.CARD_STATUS_DELETED
     assert (told.code, told.reason) == ("FAILED_PRECONDITION", "CARD_DELETED")
     assert (gone.code, gone.reason) == ("FAILED_PRECONDITION", "CARD_ERASED")
+
+
+async def test_a_batch_whose_reply_could_not_be_sent_is_refused_before_it_is_stored(
+    tmp_path: Path,
+) -> None:
+    async with vault_site(tmp_path) as site:
+        app = await site.client("app")
+        metadata = {f"k{at}": "v" * 990 for at in range(4)}
+        fits = [tokenize(metadata=metadata) for _card in range(900)]
+        answer = await app.vault.BatchTokenize(
+            vault.BatchTokenizeRequest(requests=fits), timeout=30
+        )
+        before = stored_rows(site)
+        too_many = [tokenize(metadata=metadata) for _card in range(1000)]
+        request = vault.BatchTokenizeRequest(requests=too_many)
+        told = await refused(app.vault.BatchTokenize(request, timeout=30))
+        assert stored_rows(site) == before
+    assert request.ByteSize() < 4 << 20  # the transport would have let it through
+    assert len(answer.results) == 900
+    assert all(each.HasField("response") for each in answer.results)
+    assert (told.code, told.reason) == ("INVALID_ARGUMENT", "BATCH_TOO_LARGE")
+    assert told.fields == ("requests",)
