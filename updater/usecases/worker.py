@@ -25,6 +25,8 @@ class Worker:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     turns: Counter[str] = field(default_factory=Counter)
     """Turns taken by phase, failed ones included."""
+    first_retry: timedelta = timedelta(seconds=1)
+    """How long after its first failure a turn is taken again; doubled up to its usual interval."""
 
     def wake(self) -> None:
         """Have open inquiries written and sent now."""
@@ -40,9 +42,13 @@ class Worker:
     async def _every(
         self, interval: timedelta, phase: str, step: Callable[[], Awaitable[CycleReport]]
     ) -> None:
+        """Take a turn every `interval`; a failed one is taken again soon, then less often."""
+        usual = interval.total_seconds()
+        wait = soon = min(self.first_retry.total_seconds(), usual)
         while True:
-            await self._step(phase, step)
-            await asyncio.sleep(interval.total_seconds())
+            done = await self._step(phase, step)
+            wait = soon if done else wait * 2
+            await asyncio.sleep(usual if done else min(wait, usual))
 
     async def _when_woken(self) -> None:
         while True:
@@ -50,12 +56,15 @@ class Worker:
             self.woken.clear()
             await self._step("dispatch", self.cycle.dispatch)
 
-    async def _step(self, phase: str, step: Callable[[], Awaitable[CycleReport]]) -> None:
+    async def _step(self, phase: str, step: Callable[[], Awaitable[CycleReport]]) -> bool:
         try:
             async with self.busy:
                 report = await step()
         except Exception as error:  # noqa: BLE001 - a worker loop outlives its turns
             self.on_failure(phase, error)
+            return False
         else:
             self.on_report(phase, report)
-        self.turns[phase] += 1
+            return True
+        finally:
+            self.turns[phase] += 1
