@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import click
 
+from chassis.endings import run_service
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
-from chassis.runtime import forbid_core_dumps, run
+from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, read_key_pair
 from updater.adapters.marks import load_marks
 from updater.adapters.openpgp import load_cipher
@@ -20,6 +21,9 @@ from updater.config import UpdaterConfig
 from updater.domain.errors import UpdaterError
 from updater.rpc.routes import VOCABULARY
 from updater.wiring import running_updater
+
+STARTING = (PolicyInvalid, CertificateInvalid, UpdaterError, OSError)
+"""What keeps an updater from starting; their texts name files and rules, never a value."""
 
 
 @click.command()
@@ -34,8 +38,9 @@ def serve() -> None:
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    with told():
-        run(_serve(config, metrics))
+    failures = run_service(_serve(config, metrics), STARTING)
+    if failures:
+        raise click.ClickException("; ".join(sorted(map(said, failures))))
 
 
 async def _serve(config: UpdaterConfig, metrics: ChassisMetrics) -> None:

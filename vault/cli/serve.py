@@ -8,21 +8,25 @@ import signal
 import click
 import structlog
 
+from chassis.endings import run_service
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
-from chassis.runtime import forbid_core_dumps, run
+from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, ServerCertificates
 from vault.adapters.local_kms import LocalKeyInvalid, LocalKms
 from vault.adapters.sqlite.open import open_sqlite
 from vault.cli.settings import load_config
 from vault.config import VaultConfig
+from vault.domain.reasons import VaultError
 from vault.rpc.routes import VOCABULARY
-from vault.usecases.ports import StoreBroken
+from vault.usecases.ports import StoreBroken, StoreError
 from vault.wiring import running_vault
 
 _log = structlog.get_logger("vault")
+STARTING = (PolicyInvalid, CertificateInvalid, LocalKeyInvalid, StoreError, VaultError, OSError)
+"""What keeps a vault from starting; their texts name files and rules, never a value."""
 BROKEN = 70  # EX_SOFTWARE of sysexits.h: a supervisor may start again, by hand is better
 
 
@@ -38,13 +42,14 @@ def serve() -> None:
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    try:
-        run(_serve(config, metrics))
-    except* StoreBroken:
+    failures = run_service(_serve(config, metrics), STARTING)
+    if any(isinstance(failure, StoreBroken) for failure in failures):
         # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
         # start recover from the log.
         _log.critical("the database failed: stopping", state="broken")
-        raise SystemExit(BROKEN) from None
+        raise SystemExit(BROKEN)
+    if failures:
+        raise click.ClickException("; ".join(sorted(map(_said, failures))))
 
 
 async def _serve(config: VaultConfig, metrics: ChassisMetrics) -> None:

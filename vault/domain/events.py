@@ -30,6 +30,8 @@ class CardEvent(NamedTuple):
     cause: str
     source: str
     time: int
+    principal: str
+    outcome: str  # what the network said; empty for other causes
 
 
 class OutboxRow(NamedTuple):

@@ -13,7 +13,7 @@ from cardvault.vault.v1.event_pb2 import CardEvent as CardEventMessage
 from chassis.identity import Identity
 from vault.domain.events import CardEvent, OutboxRow
 from vault.rpc.cards_out import View, masked
-from vault.rpc.enums import CAUSE, STATUS
+from vault.rpc.enums import CAUSE, OUTCOME, STATUS
 from vault.rpc.times import timestamp
 
 _VIEW: Final = View(Identity("events", (), frozenset({"fingerprint"}), frozenset()))
@@ -35,6 +35,9 @@ def encode_event(event: CardEvent) -> OutboxRow:
         message.old_fingerprint = event.old_fingerprint
     if event.old_status and event.old_status != card.status:
         message.old_status = STATUS.number[event.old_status]  # type: ignore[assignment]
+    message.source.principal = event.principal
+    if event.outcome:
+        message.outcome = OUTCOME.number[event.outcome]  # type: ignore[assignment]
     channel, _, file = event.source.partition("/")
     if channel:
         message.source.update.channel = channel

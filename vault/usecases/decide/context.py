@@ -64,6 +64,7 @@ class Decision:
     event: EventType | None = None
     cause: str = ""
     source: str = ""
+    said: str = ""  # a network's outcome, for the event
     purpose: str = ""
     note: str = ""
     result: str = "ok"

@@ -142,7 +142,7 @@ class Decider:
             state.cards[key] = after
             repoint(state, delta, decision.before, after, ctx.now)
             if decision.event is not None:
-                self._tell(ctx, delta, decision)
+                self._tell(ctx, delta, entry, decision)
         if entry.mark is not None and decision.record_request:
             _remember(ctx, delta, entry, decision)
         if decision.applied is not None:
@@ -152,7 +152,7 @@ class Decider:
             delta.applied.append((applied, disposition, ctx.now))
         _audit(ctx, delta, entry, _facts(entry, decision))
 
-    def _tell(self, ctx: Context, delta: Delta, decision: Decision) -> None:
+    def _tell(self, ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:
         assert decision.after is not None  # noqa: S101 - the caller has checked it
         assert decision.event is not None  # noqa: S101
         before = decision.before
@@ -165,6 +165,8 @@ class Decider:
                 decision.cause,
                 decision.source,
                 ctx.now,
+                entry.caller.principal,
+                decision.said,
             )
         )
         if row is not None:

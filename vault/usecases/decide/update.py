@@ -307,6 +307,7 @@ def _decision(intent: ApplyUpdate, result: UpdateResult) -> Decision:
     )
     return Decision(
         action=ACTION,
+        said=intent.outcome.value,
         value=result,
         token=intent.token,
         result="dry_run" if intent.dry_run else result.disposition.value.lower(),

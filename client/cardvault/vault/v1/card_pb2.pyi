@@ -285,17 +285,15 @@ class Card(_message.Message):
     def __init__(self, token: _Optional[str] = ..., revision: _Optional[int] = ..., credential_version: _Optional[int] = ..., kind: _Optional[_Union[CardKind, str]] = ..., token_format: _Optional[_Union[TokenFormat, str]] = ..., status: _Optional[_Union[CardStatus, str]] = ..., holds: _Optional[_Iterable[_Union[Hold, _Mapping]]] = ..., brand: _Optional[_Union[Brand, str]] = ..., bin: _Optional[str] = ..., last4: _Optional[str] = ..., expiry_month: _Optional[int] = ..., expiry_year: _Optional[int] = ..., expiry_unconfirmed: _Optional[bool] = ..., fingerprint: _Optional[str] = ..., customer: _Optional[str] = ..., funding: _Optional[_Union[Funding, str]] = ..., issuer_country: _Optional[str] = ..., par: _Optional[str] = ..., stored_credentials: _Optional[_Iterable[_Union[StoredCredential, _Mapping]]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., erase_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CardVersion(_message.Message):
-    __slots__ = ("credential_version", "card", "cause", "source", "create_time", "outcome")
+    __slots__ = ("credential_version", "card", "cause", "source", "create_time")
     CREDENTIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
     CARD_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
-    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     credential_version: int
     card: Card
     cause: ChangeCause
     source: ChangeSource
     create_time: _timestamp_pb2.Timestamp
-    outcome: _update_pb2.UpdateOutcome
-    def __init__(self, credential_version: _Optional[int] = ..., card: _Optional[_Union[Card, _Mapping]] = ..., cause: _Optional[_Union[ChangeCause, str]] = ..., source: _Optional[_Union[ChangeSource, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Union[_update_pb2.UpdateOutcome, str]] = ...) -> None: ...
+    def __init__(self, credential_version: _Optional[int] = ..., card: _Optional[_Union[Card, _Mapping]] = ..., cause: _Optional[_Union[ChangeCause, str]] = ..., source: _Optional[_Union[ChangeSource, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
