@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cardvault.vault.v1 import audit_service_pb2 as audits
-from cardvault.vault.v1 import card_pb2, error_reason_pb2, event_pb2
+from cardvault.vault.v1 import card_pb2, error_reason_pb2, event_pb2, update_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
 from cardvault.vault.v1 import reveal_service_pb2 as reveals
 from cardvault.vault.v1 import vault_service_pb2 as vault
@@ -287,3 +287,19 @@ async def test_concurrent_changes_of_many_cards_leave_no_gap_anywhere(tmp_path: 
     for event in told:
         revisions[event.token].append(event.revision)
     assert revisions == {card.token: list(range(1, 12)) for card in cards}
+
+
+async def test_events_say_who_and_what_a_network_said(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        root = await site.client("root")
+        card = await covered(root)
+        await root.credential.ApplyUpdates(
+            credentials.ApplyUpdatesRequest(updates=[update(card, "CLOSED")])
+        )
+        first, closed = sorted(await _all_events(site, 2), key=lambda event: event.revision)
+    assert first.source.principal == closed.source.principal == "spiffe://demo/root"
+    assert first.outcome == update_pb2.UPDATE_OUTCOME_UNSPECIFIED
+    assert closed.outcome == update_pb2.UPDATE_OUTCOME_CLOSED
+    assert (closed.source.update.channel, closed.source.update.file) == ("csv", "f1")
+    assert closed.cause == card_pb2.CHANGE_CAUSE_NETWORK
+    assert closed.old_status == card_pb2.CARD_STATUS_ACTIVE
