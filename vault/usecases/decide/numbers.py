@@ -7,7 +7,7 @@ from vault.crypto.keys import TenantKeys
 from vault.domain.card import Card, Kind, Version
 from vault.usecases.decide.context import Context
 from vault.usecases.decide.sealing import open_current, open_version
-from vault.usecases.decide.tokens import random_letters
+from vault.usecases.decide.tokens import timed_id
 from vault.usecases.ledger.state import NumberKey
 
 
@@ -24,7 +24,7 @@ def fingerprint_of(
     known = [ctx.state.numbers.get(key) for key in wanted]
     fingerprint = next((found for found in known if found), None)
     if fingerprint is None:
-        fingerprint = "fp_" + random_letters(24, ctx.random)
+        fingerprint = "fp_" + timed_id(ctx.now, ctx.random)
     missing = {key: fingerprint for key, found in zip(wanted, known, strict=True) if not found}
     return fingerprint, missing
 
