@@ -5,6 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: these machines are shared, and a pause is no failure. No database: its examples may
+# hold card numbers, and a test leaves nothing behind.
+settings.register_profile(
+    "cardvault", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("cardvault")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
