@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from vault.domain.card import Card, Cause, HoldType, Status, holds_of
+from vault.domain.card import Card, Cause, HoldType, Status, Version, holds_of
 from vault.domain.events import EventType
 from vault.domain.intents import DeleteCard, Entry, EraseCard, PurgeVersion, UndeleteCard
 from vault.domain.outcome import Refused
-from vault.domain.reasons import Reason
+from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import CardResult
 from vault.usecases.decide.context import Context, Decision, Verdict
 from vault.usecases.decide.numbers import index_rows_of
+from vault.usecases.ledger.state import NumberKey
 
 
 def decide_delete(ctx: Context, entry: Entry, intent: DeleteCard) -> Verdict:
@@ -83,7 +84,7 @@ def decide_erase(ctx: Context, entry: Entry, intent: EraseCard) -> Verdict:
     if not erasable(card, ctx.now):
         return Refused(Reason.CARD_HELD, "token")
     versions = ctx.state.versions.get(card.key, [])
-    dropped = index_rows_of(ctx, card, versions)
+    dropped, note = _index_rows(ctx, card, versions)
     after = card._replace(
         revision=card.revision + 1,
         update_time=ctx.now,
@@ -113,7 +114,22 @@ def decide_erase(ctx: Context, entry: Entry, intent: EraseCard) -> Verdict:
         dropped_numbers=dropped,
         event=EventType.ERASED,
         cause=Cause.OPERATOR,
+        note=note,
     )
+
+
+def _index_rows(
+    ctx: Context, card: Card, versions: list[Version]
+) -> tuple[list[tuple[NumberKey, str]], str]:
+    """Return the index rows to drop; none, and a note, where the contents no longer open.
+
+    What cannot be opened must still be erasable when its time has come. Its row in the index, a
+    keyed MAC and a random id, then stays.
+    """
+    try:
+        return index_rows_of(ctx, card, versions), ""
+    except VaultError:
+        return [], "did not open: its index row stays"
 
 
 def decide_purge(ctx: Context, entry: Entry, intent: PurgeVersion) -> Verdict:
@@ -129,11 +145,12 @@ def decide_purge(ctx: Context, entry: Entry, intent: PurgeVersion) -> Verdict:
     if not due or any(hold.type == HoldType.LEGAL_HOLD for hold in holds_of(card)):
         return Refused(Reason.CARD_HELD, "token")
     shell = card._replace(sealed=None)  # only the old version's number leaves the index
+    dropped, note = _index_rows(ctx, shell, due)
     return Decision(
         action="card.purge_version",
         value=CardResult(card),
         token=card.token,
         dropped_versions=[(card.tenant, card.token, intent.credential_version)],
-        dropped_numbers=index_rows_of(ctx, shell, due),
-        note=str(intent.credential_version),
+        dropped_numbers=dropped,
+        note=f"{intent.credential_version} {note}".strip(),
     )

@@ -16,7 +16,7 @@ from tests.doubles.decide_bench import (
     new_card,
     refusal,
 )
-from vault.domain.card import Hold, HoldType, Status
+from vault.domain.card import CardKey, Hold, HoldType, Status
 from vault.domain.intents import DeleteCard, EraseCard, PurgeVersion, SetStatus, UndeleteCard
 from vault.domain.reasons import Reason
 
@@ -179,3 +179,14 @@ def test_a_card_made_deleted_and_erased_in_one_flush_leaves_nothing(
 def test_a_missing_card_has_nothing_to_remove(bench: DecideBench, make: object) -> None:
     intent = make("tok_missing")  # type: ignore[operator]
     assert refusal(bench.do(intent)) is Reason.CARD_NOT_FOUND
+
+
+def test_what_no_longer_opens_is_erased_all_the_same(bench: DecideBench, token: str) -> None:
+    bench.card(DeleteCard(token, 0, 0))
+    key = CardKey("demo", token)
+    card = bench.tables.cards[key]
+    assert card.sealed is not None
+    bench.tables.cards[key] = card._replace(sealed=card.sealed[:-1] + b"\0")
+    erased = bench.card(EraseCard(token))
+    assert (erased.sealed, erased.last4, erased.fingerprint) == (None, "", "")
+    assert "did not open" in bench.records()[-1]["note"]
