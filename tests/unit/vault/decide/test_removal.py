@@ -186,7 +186,7 @@ def test_what_no_longer_opens_is_erased_all_the_same(bench: DecideBench, token: 
     key = CardKey("demo", token)
     card = bench.tables.cards[key]
     assert card.sealed is not None
-    bench.tables.cards[key] = card._replace(sealed=card.sealed[:-1] + b"\0")
+    bench.tables.cards[key] = card._replace(sealed=card.sealed[:-1] + bytes([card.sealed[-1] ^ 1]))
     erased = bench.card(EraseCard(token))
     assert (erased.sealed, erased.last4, erased.fingerprint) == (None, "", "")
     assert "did not open" in bench.records()[-1]["note"]
