@@ -22,6 +22,7 @@ from tests.doubles.vault_ledger import (
 )
 from tests.doubles.vault_stores import Failing, Gated, Interleaved, Unanswered
 from vault.adapters.engine import Engine
+from vault.domain.intents import Caller, Entry, Note
 from vault.domain.outcome import InDoubt, NotApplied, Outcome, Refused
 from vault.domain.reasons import Reason
 from vault.usecases.ledger.ledger import MAX_ATTEMPTS, Limits
@@ -235,6 +236,12 @@ async def test_an_entry_with_cold_keys_waits_outside_and_holds_nobody_up(engine:
         for call in cold:
             assert kinds(await call) == ["Applied", "Applied"]
         assert keyring.warmed == 1
+
+
+async def test_a_note_needs_no_keys_so_refusals_are_recorded_without_a_kms(engine: Engine) -> None:
+    async with running(engine, keyring=ColdKeyring("cold")) as ledger:
+        note = Entry(Caller("cold", "someone"), Note("card.reveal", "refused", "PURPOSE_FORBIDDEN"))
+        assert kinds(await asyncio.wait_for(ledger.apply([note]), 5)) == ["Applied"]
 
 
 async def test_closing_flushes_what_waits_and_refuses_what_comes_later(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import AuditRow
 from vault.domain.card import Card, CardKey
-from vault.domain.intents import Entry
+from vault.domain.intents import Entry, Note
 from vault.domain.outcome import InDoubt, NotApplied, Outcome, Refused
 from vault.domain.reasons import Reason, VaultError
 from vault.usecases.decide.decider import Decider, Envelope
@@ -187,7 +187,8 @@ class GroupCommitLedger:
         ready: list[Waiting] = []
         for waiting in batch:
             tenant = waiting.entry.caller.tenant
-            if tenant not in keys:
+            # A note opens nothing: refusals and the last record are written without a KMS, too.
+            if tenant not in keys and not isinstance(waiting.entry.intent, Note):
                 warm = self._keyring.peek(tenant)
                 if warm is None:
                     self._warm_then_return(tenant, waiting)
