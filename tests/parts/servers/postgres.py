@@ -1,0 +1,155 @@
+"""A real PostgreSQL server in a temporary directory, stopped by its process id."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+
+import asyncpg
+
+from vault.adapters.postgres.migrating import migrate
+
+BINARIES = Path("/usr/lib/postgresql/15/bin")
+_numbers = count(1)
+
+
+class PostgresServer:
+    """One running server; every test makes itself a database."""
+
+    def __init__(self, port: int, data: Path) -> None:
+        self.port = port
+        self.data = data
+        self._template = False
+
+    def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
+        """Return where a database is."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    async def admin(self, statement: str) -> None:
+        """Run one statement outside any transaction, as the superuser."""
+        db = await asyncpg.connect(self.dsn())
+        try:
+            await db.execute(statement)
+        finally:
+            await db.close()
+
+    async def empty_database(self) -> str:
+        """Make an empty database owned by a role that is no superuser; return the owner's DSN."""
+        name = f"empty_{next(_numbers)}"
+        await self._owner()
+        await self.admin(f"CREATE DATABASE {name} OWNER vault_owner")
+        await self._public(name)
+        return self.dsn(name, "vault_owner")
+
+    async def database(self) -> str:
+        """Make a migrated database; return the serving role's DSN."""
+        if not self._template:
+            self._template = True
+            await self._owner()
+            await self.admin("CREATE DATABASE vault_template OWNER vault_owner")
+            await self._public("vault_template")
+            await migrate(self.dsn("vault_template", "vault_owner"))
+            await self.admin("CREATE ROLE vault_app LOGIN IN ROLE cardvault_serving")
+        name = f"vault_{next(_numbers)}"
+        await self.admin(f"CREATE DATABASE {name} TEMPLATE vault_template OWNER vault_owner")
+        return self.dsn(name, "vault_app")
+
+    async def _owner(self) -> None:
+        try:
+            await self.admin("CREATE ROLE vault_owner LOGIN CREATEROLE")
+        except asyncpg.DuplicateObjectError:
+            return
+
+    async def _public(self, name: str) -> None:
+        db = await asyncpg.connect(self.dsn(name))
+        await db.execute("ALTER SCHEMA public OWNER TO vault_owner")
+        await db.close()
+
+
+def as_owner(dsn: str) -> str:
+    """Return the owner's way into a database."""
+    return dsn.replace("vault_app@", "vault_owner@")
+
+
+def as_superuser(dsn: str) -> str:
+    """Return the superuser's way into a database."""
+    return dsn.replace("vault_app@", "postgres@").replace("vault_owner@", "postgres@")
+
+
+@contextmanager
+def postgres_server(*options: str) -> Iterator[PostgresServer]:
+    """Run a server on a free loopback port; `options` are settings of its own."""
+    root = Path(mkdtemp(prefix="cardvault-pg-"))
+    shutil.chown(root, "postgres", "postgres")
+    data = root / "data"
+    port = _free_port()
+    try:
+        _as_postgres(BINARIES / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
+        settings = [
+            f"port={port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={root}",
+            "fsync=off",  # no power is lost here
+            "max_connections=200",
+            *options,
+        ]
+        log = (root / "log").open("wb")
+        flags = [text for setting in settings for text in ("-c", setting)]
+        with log:
+            server = subprocess.Popen(
+                ["runuser", "-u", "postgres", "--", BINARIES / "postgres", "-D", data, *flags],
+                stdout=log,
+                stderr=log,
+                cwd=root,
+            )
+        try:
+            _wait_ready(port, root / "log")
+            yield PostgresServer(port, data)
+        finally:
+            pid = int((data / "postmaster.pid").read_text().split()[0])
+            os.kill(pid, signal.SIGINT)  # a fast shutdown
+            server.wait(30)
+    finally:
+        shutil.rmtree(root)
+
+
+def _as_postgres(*command: object) -> None:
+    subprocess.run(
+        ["runuser", "-u", "postgres", "--", *map(str, command)],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_ready(port: int, log: Path) -> None:
+    async def ready() -> None:
+        db = await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+        await db.close()
+
+    end = time.monotonic() + 30
+    while True:
+        try:
+            asyncio.run(ready())
+        except (OSError, asyncpg.CannotConnectNowError):
+            if time.monotonic() > end:
+                raise RuntimeError(log.read_text("utf-8")) from None
+            time.sleep(0.1)
+        else:
+            return
