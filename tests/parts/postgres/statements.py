@@ -1,0 +1,118 @@
+"""Every statement that the vault sends, by name, as text."""
+
+from __future__ import annotations
+
+from tests.contract.ledger_rows import (
+    a_card,
+    a_number,
+    a_pointer,
+    a_request,
+    a_version,
+    an_event,
+    facts,
+)
+from tests.doubles.vault_ledger import CHAIN, TENANT
+from vault.adapters.postgres import housekeeping, lease, store, trail
+from vault.adapters.postgres.reading import cards_reading, reading
+from vault.adapters.postgres.sql import DATA_KEY, Arguments, inserting
+from vault.adapters.postgres.writing import locking, writing
+from vault.crypto.keys import DataKey
+from vault.domain.audit import GENESIS, ChainHead, link
+from vault.domain.card import CardKey
+from vault.domain.queries import AuditQuery, CardQuery
+from vault.usecases.ledger.delta import CardChange, Delta, PointerChange
+from vault.usecases.ledger.state import AppliedKey, Control, NumberOf, RequestKey, Want
+
+KEY = CardKey(TENANT, "tok_00042")
+WANT = Want(
+    cards={KEY},
+    siblings={KEY},
+    versions={KEY},
+    requests={RequestKey(TENANT, "app", "r-1")},
+    numbers={a_number("n")},
+    existing={NumberOf(TENANT, a_number("n").mac, "anna", "FPAN", "OPAQUE")},
+    moves={(KEY, a_number("n"))},
+    holders={a_number("n")},
+    applied={AppliedKey(TENANT, "u-1", "tok_1")},
+)
+
+
+def whole_delta(*, first: bool) -> Delta:
+    """Return a flush that has a bit of everything."""
+    base = ChainHead(CHAIN, 0 if first else 4, GENESIS)
+    row, head = link(base, 1_000, facts())
+    new, old = a_card("tok_new"), a_card("tok_old", fingerprint="fp_reused")
+    return Delta(
+        base_head=base,
+        control=Control(),
+        head=head,
+        cards={new.key: CardChange(0, new), old.key: CardChange(3, old)},
+        versions=[a_version("tok_old", 1)],
+        dropped_versions=[(TENANT, "tok_old", 7)],
+        numbers={a_number("n"): new.fingerprint},
+        dropped_numbers=[(a_number("gone"), "fp_gone")],
+        pointers={
+            a_pointer("a"): PointerChange(None, "tok_1"),
+            a_pointer("b"): PointerChange("tok_1", "tok_2"),
+            a_pointer("c"): PointerChange("tok_1", None),
+        },
+        requests=[a_request("r-1")],
+        applied=[(AppliedKey(TENANT, "u-1", "tok_1"), "APPLIED", 1)],
+        audit=[row],
+        outbox=[an_event("tok_new")],
+        ended_chains=[ChainHead("chn_dead", 3, GENESIS)],
+    )
+
+
+def statements() -> dict[str, str]:
+    """Return all statements, a list and an audit search for each way they can be asked."""
+    made = {
+        "read": reading(CHAIN, WANT)[0],
+        "read nothing": reading(CHAIN, Want())[0],
+        "read cards": cards_reading([KEY])[0],
+        "write": writing(whole_delta(first=False))[0],
+        "begin": writing(whole_delta(first=True))[0],
+        "versions": store.VERSIONS_AFTER,
+        "past grace": housekeeping.PAST_GRACE,
+        "past ttl": housekeeping.PAST_TTL,
+        "past retention": housekeeping.PAST_RETENTION,
+        "purge requests": housekeeping.PURGE_REQUESTS,
+        "open chains": trail.OPEN_CHAINS,
+        "abandoned chains": trail.ABANDONED_CHAINS,
+        "chain records": trail.CHAIN_RECORDS,
+        "add checkpoint": trail.ADD_CHECKPOINT,
+        "checkpoints": trail.CHECKPOINTS,
+        "last checkpoint": trail.LAST_CHECKPOINT,
+        "pending": trail.PENDING,
+        "delivered": trail.dropping_events([an_event("tok_1")])[0],
+        "data keys": trail.DATA_KEYS,
+        "add data keys": inserting(
+            Arguments(),
+            "data_keys",
+            DATA_KEY,
+            [DataKey(b"k", TENANT, "record", "ACTIVE", 1, "kek", b"w")],
+        ),
+        "renew leases": lease.RENEW,
+        "release leases": lease.RELEASE,
+    }
+    locks = locking(whole_delta(first=False))
+    assert locks is not None
+    made["lock numbers"] = locks[0]
+    query = CardQuery(TENANT, 10)
+    for name, change in {
+        "all": {},
+        "customer": {"customer": "anna"},
+        "fingerprint": {"fingerprint": "fp_1"},
+        "filters": {
+            "statuses": ("ACTIVE",),
+            "brands": ("VISA",),
+            "kind": "FPAN",
+            "changed_since": 1,
+            "expires_before": 203001,
+        },
+    }.items():
+        made[f"list by {name}"] = store.listing(query._replace(**change))[0]  # type: ignore[arg-type]
+    made["search audit"] = trail.audit_listing(
+        AuditQuery(TENANT, 10, (0, CHAIN, 3), 1, 2, "card.reveal", "tok_1", "app")
+    )[0]
+    return made

@@ -1,0 +1,1 @@
+"""The store for production: PostgreSQL over asyncpg, several processes on one database."""

@@ -1,0 +1,327 @@
+"""What a flush reads: one statement, of the parts that the flush needs, in one snapshot.
+
+Every part is a branch of one UNION ALL with the same columns: a number that says which part a row
+is of, twelve for keys and small values, then a card's, then a version's. All parts search by a full
+key. Texts differ only in which parts they have, so few of them are ever prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from vault.adapters.postgres.sql import CARD, REQUEST, VERSION, Arguments, listed
+from vault.domain.audit import GENESIS, ChainHead
+from vault.domain.card import Card, CardKey, ExistingKey, Version
+from vault.usecases.ledger.links import SIBLINGS
+from vault.usecases.ledger.state import (
+    AppliedKey,
+    Control,
+    NumberKey,
+    RequestKey,
+    RequestRecord,
+    State,
+    Want,
+)
+from vault.usecases.ports import StoreBroken
+
+HEAD, CARDS, REQUESTS, NUMBERS, POINTERS, VERSIONS, HOLDERS, ANSWERS = range(8)
+_SMALL: Final = {
+    "t1": "text",
+    "t2": "text",
+    "t3": "text",
+    "t4": "text",
+    "t5": "text",
+    "t6": "text",
+    "b1": "bytea",
+    "b2": "bytea",
+    "i1": "bigint",
+    "i2": "bigint",
+    "i3": "bigint",
+    "o1": "boolean",
+}
+_CARD_AT: Final = 1 + len(_SMALL)
+_VERSION_AT: Final = _CARD_AT + len(CARD)
+_KEY: Final = {"tenant": "text", "token": "text"}
+_NUMBER: Final = {"tenant": "text", "mac": "bytea"}
+_ASKED: Final = {**_NUMBER, "customer": "text", "kind": "text", "token_format": "text"}
+_MOVE: Final = {**_KEY, "number_tenant": "text", "mac": "bytea"}
+_REQUEST: Final = {"tenant": "text", "principal": "text", "request_id": "text"}
+_ANSWER: Final = {"tenant": "text", "update_id": "text", "token": "text"}
+
+_OF_CARD: Final = "c.tenant = k.tenant AND c.token = k.token"
+_POINTER: Final = {
+    "t1": "e.tenant",
+    "t2": "e.fingerprint",
+    "t3": "e.customer",
+    "t4": "e.kind",
+    "t5": "e.token_format",
+    "t6": "e.token",
+}
+_AT_POINTER: Final = (
+    " LEFT JOIN cards AS c ON c.tenant = e.tenant AND c.token = e.token AND e.tenant = k.tenant"
+)
+
+
+def _branch(part: int, source: str, *, card: str = "", version: str = "", **small: str) -> str:
+    values = [str(part)]
+    values += [small.get(name, f"NULL::{kind}") for name, kind in _SMALL.items()]
+    values.append(listed(CARD, card) if card else _nulls(CARD.values()))
+    values.append(listed(VERSION, version) if version else _nulls(VERSION.values()))
+    return f"SELECT {', '.join(values)} FROM {source}"  # noqa: S608 - constants only
+
+
+def _nulls(kinds: Iterable[str]) -> str:
+    return ", ".join(f"NULL::{kind}" for kind in kinds)
+
+
+def reading(chain: str, want: Want) -> tuple[str, list[Any]]:
+    """Return the statement that reads what a flush named and what hangs on it, and its values."""
+    arguments = Arguments()
+    head = _branch(
+        HEAD,
+        f"control AS w LEFT JOIN chains AS h ON h.chain = {arguments.one(chain, 'text')}"
+        " WHERE w.id = 1",
+        i1="w.seal_epoch",
+        i2="w.key_epoch",
+        i3="h.sequence",
+        b1="h.hash",
+        o1="h.ended",
+    )
+    branches = [head]
+    for name, parts in _PARTS:
+        rows = getattr(want, name)
+        if rows:
+            branches += parts(arguments, list(rows))
+    return "(" + ") UNION ALL (".join(branches) + ")", arguments.values
+
+
+def cards_reading(keys: Iterable[CardKey]) -> tuple[str, list[Any]]:
+    """Return the statement that reads cards by their keys, and its values."""
+    arguments = Arguments()
+    source = arguments.rows(list(set(keys)), _KEY)
+    text = f"SELECT {listed(CARD, 'c')} FROM {source} JOIN cards AS c ON {_OF_CARD}"  # noqa: S608
+    return text, arguments.values
+
+
+def _cards(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
+    return [_branch(CARDS, f"{arguments.rows(keys, _KEY)} JOIN cards AS c ON {_OF_CARD}", card="c")]
+
+
+def _requests(arguments: Arguments, keys: Sequence[RequestKey]) -> list[str]:
+    source = (
+        f"{arguments.rows(keys, _REQUEST)} JOIN requests AS r ON r.tenant = k.tenant"
+        " AND r.principal = k.principal AND r.request_id = k.request_id"
+        " LEFT JOIN cards AS c ON c.tenant = r.tenant AND c.token = r.token"
+    )
+    return [
+        _branch(
+            REQUESTS,
+            source,
+            card="c",
+            t1="r.tenant",
+            t2="r.principal",
+            t3="r.request_id",
+            b1="r.mac_key",
+            b2="r.mac",
+            t4="r.token",
+            t5="r.outcome",
+            i1="r.create_time",
+        )
+    ]
+
+
+_REQUEST_AT: Final = tuple(
+    1 + list(_SMALL).index(name) for name in ("t1", "t2", "t3", "b1", "b2", "t4", "t5", "i1")
+)
+assert len(_REQUEST_AT) == len(REQUEST)  # noqa: S101 - two lists of one tuple's columns
+
+
+def _numbers(arguments: Arguments, keys: Sequence[NumberKey]) -> list[str]:
+    source = (
+        f"{arguments.rows(keys, _NUMBER)}"
+        " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac"
+    )
+    return [_branch(NUMBERS, source, t1="f.tenant", b1="f.mac", t2="f.fingerprint")]
+
+
+def _existing(arguments: Arguments, asked: Sequence[Any]) -> list[str]:
+    source = (
+        f"{arguments.rows(asked, _ASKED)}"
+        " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac"
+        " JOIN existing_cards AS e ON e.tenant = k.tenant AND e.fingerprint = f.fingerprint"
+        " AND e.customer = k.customer AND e.kind = k.kind AND e.token_format = k.token_format"
+        f"{_AT_POINTER}"
+    )
+    return [_branch(POINTERS, source, card="c", **_POINTER)]
+
+
+def _moves(arguments: Arguments, moves: Sequence[Any]) -> list[str]:
+    """Return the pointers at the numbers that cards may move to."""
+    rows = [(*key, *number) for key, number in moves]
+    source = (
+        f"{arguments.rows(rows, _MOVE)}"
+        " JOIN cards AS m ON m.tenant = k.tenant AND m.token = k.token AND m.customer <> ''"
+        " JOIN fingerprints AS f ON f.tenant = k.number_tenant AND f.mac = k.mac"
+        " JOIN existing_cards AS e ON e.tenant = k.tenant AND e.fingerprint = f.fingerprint"
+        " AND e.customer = m.customer AND e.kind = m.kind AND e.token_format = m.token_format"
+        f"{_AT_POINTER}"
+    )
+    return [_branch(POINTERS, source, card="c", **_POINTER)]
+
+
+def _siblings(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
+    """Return the pointers of these cards' groups, and the oldest live cards of each group."""
+    rows = arguments.rows(keys, _KEY)
+    most = arguments.one(SIBLINGS + len(keys), "bigint")
+    group = (
+        "(SELECT DISTINCT m.tenant, m.fingerprint, m.customer, m.kind, m.token_format"  # noqa: S608
+        f" FROM {rows} JOIN cards AS m ON m.tenant = k.tenant AND m.token = k.token"
+        " WHERE m.customer <> '' AND m.fingerprint <> '') AS k"
+    )
+    pointers = (
+        f"{group} JOIN existing_cards AS e ON e.tenant = k.tenant AND e.fingerprint = k.fingerprint"
+        " AND e.customer = k.customer AND e.kind = k.kind AND e.token_format = k.token_format"
+        f"{_AT_POINTER}"
+    )
+    siblings = (
+        f"{group} CROSS JOIN LATERAL (SELECT {listed(CARD, 's')} FROM cards AS s"  # noqa: S608
+        " WHERE s.tenant = k.tenant AND s.fingerprint = k.fingerprint AND s.fingerprint <> ''"
+        " AND s.customer = k.customer AND s.kind = k.kind AND s.token_format = k.token_format"
+        " AND s.status IN ('ACTIVE', 'NEEDS_CARDHOLDER') AND s.expire_time = 0"
+        f" ORDER BY s.create_time, s.token LIMIT {most}) AS c"
+    )
+    return [
+        _branch(POINTERS, pointers, card="c", **_POINTER),
+        _branch(CARDS, siblings, card="c"),
+    ]
+
+
+def _versions(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
+    source = (
+        f"{arguments.rows(keys, _KEY)}"
+        " JOIN card_versions AS v ON v.tenant = k.tenant AND v.token = k.token"
+    )
+    return [_branch(VERSIONS, source, version="v")]
+
+
+def _holders(arguments: Arguments, keys: Sequence[NumberKey]) -> list[str]:
+    numbers = (
+        f"{arguments.rows(keys, _NUMBER)}"
+        " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac"
+    )
+    current = (
+        f"{numbers} JOIN cards AS c ON c.tenant = k.tenant AND c.fingerprint = f.fingerprint"
+        " AND c.fingerprint <> ''"
+    )
+    former = (
+        f"{numbers} JOIN card_versions AS v ON v.tenant = k.tenant"
+        " AND v.fingerprint = f.fingerprint"
+        " JOIN cards AS c ON c.tenant = v.tenant AND c.token = v.token AND v.tenant = k.tenant"
+    )
+    held = {"t1": "k.tenant", "b1": "k.mac"}
+    return [
+        _branch(HOLDERS, current, card="c", **held, i1="c.credential_version"),
+        _branch(HOLDERS, former, card="c", **held, i1="v.credential_version"),
+    ]
+
+
+def _answers(arguments: Arguments, keys: Sequence[AppliedKey]) -> list[str]:
+    source = (
+        f"{arguments.rows(keys, _ANSWER)} JOIN applied_updates AS a ON a.tenant = k.tenant"
+        " AND a.update_id = k.update_id AND a.token = k.token"
+    )
+    return [
+        _branch(ANSWERS, source, t1="a.tenant", t2="a.update_id", t3="a.token", t4="a.disposition")
+    ]
+
+
+_PARTS: Final = (
+    ("cards", _cards),
+    ("requests", _requests),
+    ("numbers", _numbers),
+    ("existing", _existing),
+    ("moves", _moves),
+    ("siblings", _siblings),
+    ("versions", _versions),
+    ("holders", _holders),
+    ("applied", _answers),
+)
+
+
+def state_of(chain: str, rows: Iterable[Sequence[Any]]) -> State:
+    """Return what was read. Raises StoreBroken where a successor has ended this chain."""
+    state: State | None = None
+    late: list[tuple[Any, ...]] = []
+    for row in rows:
+        if row[0] == HEAD:
+            state = _head(chain, row)
+        else:
+            late.append(tuple(row))
+    if state is None:
+        raise StoreBroken("this database has no control row")
+    for row in late:
+        _TAKE[row[0]](state, row)
+    for versions in state.versions.values():
+        versions.sort(key=lambda old: old.credential_version)
+    return state
+
+
+def _head(chain: str, row: Sequence[Any]) -> State:
+    small = dict(zip(_SMALL, row[1:_CARD_AT], strict=True))
+    if small["o1"]:
+        raise StoreBroken("a successor has ended this process's audit chain")
+    head = ChainHead(chain, 0, GENESIS)
+    if small["i3"] is not None:
+        head = ChainHead(chain, small["i3"], small["b1"])
+    return State(head, Control(small["i1"], small["i2"]))
+
+
+def _take_card(state: State, row: Sequence[Any]) -> Card | None:
+    if row[_CARD_AT] is None:
+        return None
+    card = Card._make(row[_CARD_AT:_VERSION_AT])
+    state.cards[card.key] = card
+    return card
+
+
+def _take_request(state: State, row: Sequence[Any]) -> None:
+    record = RequestRecord._make([row[at] for at in _REQUEST_AT])
+    state.requests[RequestKey(*record[:3])] = record
+    _take_card(state, row)
+
+
+def _take_number(state: State, row: Sequence[Any]) -> None:
+    state.numbers[NumberKey(row[1], row[7])] = row[2]
+
+
+def _take_pointer(state: State, row: Sequence[Any]) -> None:
+    state.existing[ExistingKey._make(row[1:6])] = row[6]
+    _take_card(state, row)
+
+
+def _take_version(state: State, row: Sequence[Any]) -> None:
+    version = Version._make(row[_VERSION_AT:])
+    state.versions.setdefault(CardKey(version.tenant, version.token), []).append(version)
+
+
+def _take_holder(state: State, row: Sequence[Any]) -> None:
+    card = _take_card(state, row)
+    if card is not None:
+        holders = state.held.setdefault(NumberKey(row[1], row[7]), {})
+        holders[card.key] = max(row[9], holders.get(card.key, 0))
+
+
+def _take_answer(state: State, row: Sequence[Any]) -> None:
+    state.applied[AppliedKey(row[1], row[2], row[3])] = row[4]
+
+
+_TAKE: Final[Mapping[int, Any]] = {
+    CARDS: _take_card,
+    REQUESTS: _take_request,
+    NUMBERS: _take_number,
+    POINTERS: _take_pointer,
+    VERSIONS: _take_version,
+    HOLDERS: _take_holder,
+    ANSWERS: _take_answer,
+}

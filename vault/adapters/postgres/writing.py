@@ -1,0 +1,252 @@
+"""What a flush writes: one statement, and so one round trip, one transaction and one commit.
+
+Every table's change is a common table expression. A row that must not be there fails its INSERT; a
+row that must say something is matched by it and counted. The last expression compares the counts,
+and divides by zero where one is off: that ends the transaction (`faults.MISMATCH`).
+
+All parts see the database as it was before the statement, none sees another's rows. So what the
+flush itself adds and takes away again is settled here, before it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vault.adapters.postgres.sql import (
+    APPLIED,
+    AUDIT,
+    CARD,
+    LEASE_US,
+    NOW,
+    NUMBER,
+    OUTBOX,
+    POINTER,
+    REQUEST,
+    VERSION,
+    Arguments,
+    Columns,
+    Row,
+    inserting,
+)
+from vault.usecases.ledger.delta import Delta
+
+_CHANGED: Final = {name: kind for name, kind in CARD.items() if name not in ("tenant", "token")}
+_CHAIN: Final = {"chain": "text", "sequence": "bigint", "hash": "bytea"}
+_VERSION_KEY: Final = {"tenant": "text", "token": "text", "credential_version": "bigint"}
+_MAC: Final = {"tenant": "text", "mac": "bytea"}
+_FINGERPRINT: Final = {"tenant": "text", "fingerprint": "text"}
+_POINTER_IS: Final = (
+    "e.tenant = k.tenant AND e.fingerprint = k.fingerprint AND e.customer = k.customer"
+    " AND e.kind = k.kind AND e.token_format = k.token_format AND e.token = k.token"
+)
+
+
+@dataclass(slots=True)
+class _Statement:
+    arguments: Arguments = field(default_factory=Arguments)
+    parts: list[str] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
+
+    def add(self, name: str, text: str) -> None:
+        """Add a change that needs no count: what is there already fails it."""
+        self.parts.append(f"{name} AS ({text})")
+
+    def insert(self, table: str, columns: Columns, rows: Sequence[Row]) -> None:
+        """Insert rows, if there are any."""
+        if rows:
+            self.add(f"add_{table}", inserting(self.arguments, table, columns, rows))
+
+    def counted(self, name: str, text: str, rows: int, what: str = "count(*)") -> None:
+        """Add a change or a lock that must find this many rows."""
+        self.add(name, text)
+        expected = self.arguments.one(rows, "bigint")
+        self.checks.append(f"(SELECT {what} FROM {name}) = {expected}")  # noqa: S608
+
+    def text(self) -> str:
+        """Return the whole statement."""
+        return (
+            f"WITH {', '.join(self.parts)}"
+            f" SELECT 1 / (CASE WHEN {' AND '.join(self.checks)} THEN 1 ELSE 0 END)"
+        )
+
+
+def writing(delta: Delta) -> tuple[str, list[Any]]:
+    """Return the statement that writes a flush, and its values."""
+    made = _Statement()
+    added = set(delta.dropped_versions) & {tuple(v[:3]) for v in delta.versions}
+    versions = [v for v in delta.versions if tuple(v[:3]) not in added]
+    dropped_versions = [key for key in dict.fromkeys(delta.dropped_versions) if key not in added]
+    dropped_numbers = _dropped_numbers(delta, versions)
+    numbers = [
+        (*key, fingerprint)
+        for key, fingerprint in delta.numbers.items()
+        if key not in dropped_numbers
+    ]
+    _head(made, delta)
+    _known_numbers(made, delta)
+    _cards(made, delta)
+    _pointers(made, delta)
+    made.insert("audit", AUDIT, delta.audit)
+    made.insert("card_versions", VERSION, versions)
+    made.insert("fingerprints", NUMBER, numbers)
+    made.insert("requests", REQUEST, delta.requests)
+    made.insert("applied_updates", APPLIED, [(*key, *rest) for key, *rest in delta.applied])
+    made.insert("outbox", OUTBOX, delta.outbox)
+    if dropped_versions:
+        rows = made.arguments.rows(dropped_versions, _VERSION_KEY)
+        made.counted(
+            "drop_versions",
+            f"DELETE FROM card_versions AS v USING {rows} WHERE v.tenant = k.tenant"  # noqa: S608
+            " AND v.token = k.token AND v.credential_version = k.credential_version RETURNING 1",
+            len(dropped_versions),
+        )
+    gone = [key for key in dropped_numbers if key not in delta.numbers]
+    if gone:
+        _drop_numbers(made, delta, dropped_versions, gone)
+    return made.text(), made.arguments.values
+
+
+def locking(delta: Delta) -> tuple[str, list[Any]] | None:
+    """Return what comes before a flush that forgets numbers: it locks them, sorted.
+
+    The statement behind it then sees every card that another process gave such a number.
+    """
+    if not delta.dropped_numbers:
+        return None
+    arguments = Arguments()
+    keys = sorted({tuple(key) for key, _fingerprint in delta.dropped_numbers})
+    text = (
+        f"SELECT 1 FROM {arguments.rows(keys, _MAC)}"  # noqa: S608 - constants only
+        " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac FOR UPDATE OF f"
+    )
+    return text, arguments.values
+
+
+def _dropped_numbers(delta: Delta, versions: Sequence[Any]) -> dict[Any, None]:
+    """Return the numbers that nothing in the flush itself still holds."""
+    held = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
+    held |= {(version.tenant, version.fingerprint) for version in versions}
+    return {
+        key: None
+        for key, fingerprint in delta.dropped_numbers
+        if (key.tenant, fingerprint) not in held
+    }
+
+
+def _head(made: _Statement, delta: Delta) -> None:
+    one = made.arguments.one
+    base, head, control = delta.base_head, delta.head, delta.control
+    values = (
+        one(head.chain, "text"),
+        one(head.sequence, "bigint"),
+        one(head.hash, "bytea"),
+    )
+    lease = f"{NOW} + {LEASE_US}"
+    same = (
+        f"w.id = 1 AND w.seal_epoch = {one(control.seal_epoch, 'bigint')}"
+        f" AND w.key_epoch = {one(control.key_epoch, 'bigint')}"
+    )
+    if base.sequence:
+        text = (
+            f"UPDATE chains SET sequence = {values[1]}, hash = {values[2]}, lease = {lease}"  # noqa: S608
+            f" FROM control AS w WHERE {same} AND chains.chain = {values[0]}"
+            f" AND chains.sequence = {one(base.sequence, 'bigint')}"
+            f" AND chains.hash = {one(base.hash, 'bytea')} AND NOT chains.ended RETURNING 1"
+        )
+    else:
+        text = (
+            f"INSERT INTO chains (chain, sequence, hash, ended, lease)"  # noqa: S608
+            f" SELECT {', '.join(values)}, false, {lease} FROM control AS w WHERE {same}"
+            " RETURNING 1"
+        )
+    made.counted("head", text, 1)
+    if delta.ended_chains:
+        rows = made.arguments.rows(delta.ended_chains, _CHAIN)
+        made.counted(
+            "ended",
+            f"UPDATE chains SET ended = true FROM {rows} WHERE chains.chain = k.chain"  # noqa: S608
+            " AND chains.sequence = k.sequence AND chains.hash = k.hash AND NOT chains.ended"
+            " RETURNING 1",
+            len(delta.ended_chains),
+        )
+
+
+def _known_numbers(made: _Statement, delta: Delta) -> None:
+    """Lock the numbers that are used again: another process must not be forgetting one."""
+    added = {(key.tenant, fingerprint) for key, fingerprint in delta.numbers.items()}
+    used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
+    reused = sorted(key for key in used - added if key[1])
+    if reused:
+        rows = made.arguments.rows(reused, _FINGERPRINT)
+        made.counted(
+            "known",
+            f"SELECT f.tenant, f.fingerprint FROM {rows} JOIN fingerprints AS f"  # noqa: S608
+            " ON f.tenant = k.tenant AND f.fingerprint = k.fingerprint FOR KEY SHARE OF f",
+            len(reused),
+            "count(DISTINCT (tenant, fingerprint))",  # a number has a row per lookup key
+        )
+
+
+def _cards(made: _Statement, delta: Delta) -> None:
+    changes = delta.cards.values()
+    made.insert("cards", CARD, [card for base, card in changes if not base])
+    changed = sorted((*card, base) for base, card in changes if base)
+    if changed:
+        rows = made.arguments.rows(changed, {**CARD, "base": "bigint"})
+        assigned = ", ".join(f"{name} = k.{name}" for name in _CHANGED)
+        made.counted(
+            "change_cards",
+            f"UPDATE cards AS c SET {assigned} FROM {rows} WHERE c.tenant = k.tenant"  # noqa: S608
+            " AND c.token = k.token AND c.revision = k.base RETURNING 1",
+            len(changed),
+        )
+
+
+def _pointers(made: _Statement, delta: Delta) -> None:
+    added, moved, dropped = [], [], []
+    for key, (old, new) in delta.pointers.items():
+        if old is not None and new is not None:
+            moved.append((*key, old, new))
+        elif new is not None:
+            added.append((*key, new))
+        elif old is not None:
+            dropped.append((*key, old))
+    made.insert("existing_cards", POINTER, added)
+    if moved:
+        rows = made.arguments.rows(moved, {**POINTER, "new_token": "text"})
+        made.counted(
+            "move_pointers",
+            f"UPDATE existing_cards AS e SET token = k.new_token FROM {rows}"  # noqa: S608
+            f" WHERE {_POINTER_IS} RETURNING 1",
+            len(moved),
+        )
+    if dropped:
+        rows = made.arguments.rows(dropped, POINTER)
+        made.counted(
+            "drop_pointers",
+            f"DELETE FROM existing_cards AS e USING {rows} WHERE {_POINTER_IS} RETURNING 1",  # noqa: S608
+            len(dropped),
+        )
+
+
+def _drop_numbers(
+    made: _Statement, delta: Delta, dropped_versions: Sequence[Row], gone: Sequence[Row]
+) -> None:
+    """Forget numbers that no card and no version has once this flush is in."""
+    keys = [key for key, (base, _card) in delta.cards.items() if base]
+    rows = made.arguments.rows(gone, _MAC)
+    changed = made.arguments.rows(keys, {"tenant": "text", "token": "text"}, "x")
+    dropped = made.arguments.rows(dropped_versions, _VERSION_KEY, "y")
+    made.add(
+        "drop_numbers",
+        f"DELETE FROM fingerprints AS f USING {rows} WHERE f.tenant = k.tenant"  # noqa: S608
+        " AND f.mac = k.mac AND NOT EXISTS (SELECT 1 FROM cards AS c WHERE c.tenant = f.tenant"
+        " AND c.fingerprint = f.fingerprint AND c.fingerprint <> '' AND NOT EXISTS"
+        f" (SELECT 1 FROM {changed} WHERE x.tenant = c.tenant AND x.token = c.token))"
+        " AND NOT EXISTS (SELECT 1 FROM card_versions AS v WHERE v.tenant = f.tenant"
+        f" AND v.fingerprint = f.fingerprint AND NOT EXISTS (SELECT 1 FROM {dropped}"
+        " WHERE y.tenant = v.tenant AND y.token = v.token"
+        " AND y.credential_version = v.credential_version))",
+    )
