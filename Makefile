@@ -37,6 +37,10 @@ check: setup  ## Lint, types, import rules, protos, generated code fresh
 test: setup  ## The whole story on memory and SQLite, ten minutes at most
 	@bash tools/test.sh $(ARGS)
 
+.PHONY: test-parts
+test-parts: setup  ## The adapters against real servers, which it installs and starts: 20 minutes at most
+	@bash tools/parts.sh $(ARGS)
+
 .PHONY: lock
 lock: setup  ## Renew requirements/*.txt from pyproject.toml, with hashes
 	@bash tools/lock.sh

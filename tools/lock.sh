@@ -9,4 +9,5 @@ options=(-c requirements/pins.txt --generate-hashes --no-emit-index-url --no-hea
   --python-version 3.11 --quiet)
 "$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra dev --extra production \
   "${options[@]}" -o requirements/dev.txt
-"$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" "${options[@]}" -o requirements/server.txt
+"$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra production "${options[@]}" \
+  -o requirements/server.txt

@@ -6,10 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import ServiceConfig
+from vault.adapters.kms.address import KmsSettings, check_endpoint, parse_address
+from vault.adapters.postgres.address import Address
+from vault.adapters.redis.address import RedisSettings
+from vault.adapters.redis.address import parse_address as parse_redis
 
 
 class VaultConfig(ServiceConfig):
@@ -23,13 +27,44 @@ class VaultConfig(ServiceConfig):
     environment: Literal["development", "production"] = "development"
     """`production` refuses what is for development only: local keys, memory, reflection."""
     database_url: str = Field(
-        default="sqlite:///.cardvault/vault.db", pattern=r"^(sqlite:///.+|memory:)$"
+        default="sqlite:///.cardvault/vault.db",
+        pattern=r"^(sqlite:///.+|postgresql://.+|memory:)$",
+        repr=False,
     )
-    """`sqlite:///path` or `memory:`, which keeps nothing."""
+    """`sqlite:///path`, `postgresql://role@host:port/database` (several hosts, with commas, for a
+    failover; the password in PGPASSWORD or a pass file), or `memory:`, which keeps nothing."""
+    database_connections: int = Field(default=4, ge=1, le=100)
+    """PostgreSQL: connections for reads, beside one for flushes and one for everything else."""
+    database_lock_timeout: timedelta = timedelta(seconds=2)
+    """PostgreSQL: how long a statement waits for another process's lock."""
+    database_flush_timeout: timedelta = timedelta(seconds=10)
+    """PostgreSQL: when a flush without an answer is given up, its outcome in doubt."""
     events_url: str = Field(default="file://.cardvault/events.jsonl", pattern=r"^(file://.+|none)$")
     """`file://path` for JSON lines, `none` for no events and no outbox."""
-    kms_key: str = Field(default="local:.cardvault/local-kms.key", pattern=r"^local:.+")
-    """The key that wraps all data keys: `local:path` (a file, development only)."""
+    kms_key: str = "local:.cardvault/local-kms.key"
+    """The key that wraps all data keys: `local:path` (a file, development only), `aws-kms:arn…`,
+    `vault-transit:https://host/mount/key` or `pkcs11:token=…;object=…?module-path=…&pin-source=…`:
+    see howto/kms.md."""
+    kms_endpoint: str | None = None
+    """URL of AWS KMS in place of the region's own: a VPC endpoint."""
+    kms_token_file: Path = Path("/run/secrets/vault-token")
+    """Token for `vault-transit:`, read at each call; no access for others than owner and group."""
+    kms_ca: Path | None = None
+    """Who vouches for the key service's certificate, in place of the public authorities."""
+    redis_url: str | None = Field(default=None, repr=False)
+    """Where security codes are kept: `redis://`, `rediss://`, `redis+sentinel://` or
+    `rediss+sentinel://`, see howto/redis.md; unset, in this process's memory."""
+    redis_timeout: timedelta = Field(
+        default=timedelta(milliseconds=250), ge=timedelta(milliseconds=10), le=timedelta(seconds=5)
+    )
+    """How long one use of Redis may take, connecting included."""
+    redis_replicas: int | None = Field(default=None, ge=0, le=10)
+    """How many replicas must hold a security code's change; unset, one behind Sentinel, else 0."""
+    redis_ca: Path | None = None
+    """Who vouches for Redis's certificate, in place of the system's authorities."""
+    redis_certificate: Path | None = None
+    """The vault's own certificate for Redis, with `redis_key`."""
+    redis_key: Path | None = None
     superseded_retention: timedelta = timedelta(days=180)
     """How long superseded numbers are kept."""
     request_retention: timedelta = timedelta(hours=25)
@@ -39,6 +74,26 @@ class VaultConfig(ServiceConfig):
     sweep_interval: timedelta = timedelta(seconds=30)
     """How often what has expired is erased."""
 
+    @field_validator("kms_key")
+    @classmethod
+    def _kms_key(cls, text: str) -> str:
+        parse_address(text)
+        return text
+
+    @field_validator("kms_endpoint")
+    @classmethod
+    def _kms_endpoint(cls, text: str | None) -> str | None:
+        if text is not None:
+            check_endpoint(text)
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_redis(text)
+        return text
+
     @model_validator(mode="after")
     def _fit_for_production(self) -> VaultConfig:
         if self.environment == "production":
@@ -46,6 +101,8 @@ class VaultConfig(ServiceConfig):
                 raise ValueError("a local key file is for development only: set kms_key")
             if self.database_url == "memory:":
                 raise ValueError("memory: keeps nothing: set database_url")
+            if self.redis is not None and self.redis.address.exposed:
+                raise ValueError("Redis across a network takes TLS: rediss://")
             if self.development:
                 raise ValueError("development features can't be on in production")
         if self.request_retention < timedelta(hours=24):
@@ -54,10 +111,36 @@ class VaultConfig(ServiceConfig):
 
     @property
     def sqlite_path(self) -> Path | None:
-        """Return the database file, or None for memory."""
-        if self.database_url == "memory:":
+        """Return the database file, or None for any other store."""
+        if not self.database_url.startswith("sqlite:///"):
             return None
         return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def postgres(self) -> Address | None:
+        """Return where PostgreSQL is, or None for any other store."""
+        if not self.database_url.startswith("postgresql://"):
+            return None
+        return Address(
+            self.database_url,
+            connections=self.database_connections,
+            lock_s=self.database_lock_timeout.total_seconds(),
+            flush_s=self.database_flush_timeout.total_seconds(),
+        )
+
+    @property
+    def redis(self) -> RedisSettings | None:
+        """Return what Redis is opened with, or None where codes stay in this process."""
+        if self.redis_url is None:
+            return None
+        return RedisSettings(
+            parse_redis(self.redis_url),
+            timeout_s=self.redis_timeout.total_seconds(),
+            replicas=self.redis_replicas,
+            ca=self.redis_ca,
+            certificate=self.redis_certificate,
+            key=self.redis_key,
+        )
 
     @property
     def events_path(self) -> Path | None:
@@ -65,6 +148,6 @@ class VaultConfig(ServiceConfig):
         return None if self.events_url == "none" else Path(self.events_url.removeprefix("file://"))
 
     @property
-    def local_key_path(self) -> Path:
-        """Return the local KMS's key file."""
-        return Path(self.kms_key.removeprefix("local:"))
+    def kms(self) -> KmsSettings:
+        """Return what the key service is opened with."""
+        return KmsSettings(self.kms_key, self.kms_endpoint, self.kms_token_file, self.kms_ca)

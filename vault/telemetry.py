@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from vault.adapters.kms.remote import RemoteKms
+from vault.adapters.redis.breaker import Breaker
 from vault.metrics import Reading, counts_of
 from vault.usecases.checkpointer import Checkpointer
 from vault.usecases.keyring import CachedKeyring
 from vault.usecases.ledger.ledger import GroupCommitLedger
+from vault.usecases.ports import Kms
 from vault.usecases.refusals import RefusalAudit
 from vault.usecases.relay import Relay
 from vault.usecases.sweeper import Sweeper
@@ -19,6 +22,8 @@ class Parts(Protocol):
     @property
     def ledger(self) -> GroupCommitLedger: ...  # noqa: D102
     @property
+    def kms(self) -> Kms: ...  # noqa: D102
+    @property
     def keyring(self) -> CachedKeyring: ...  # noqa: D102
     @property
     def checkpointer(self) -> Checkpointer: ...  # noqa: D102
@@ -28,6 +33,8 @@ class Parts(Protocol):
     def sweeper(self) -> Sweeper: ...  # noqa: D102
     @property
     def relay(self) -> Relay | None: ...  # noqa: D102
+    @property
+    def redis(self) -> Breaker | None: ...  # noqa: D102
 
 
 def readings(parts: Parts) -> list[Reading]:
@@ -98,6 +105,20 @@ def readings(parts: Parts) -> list[Reading]:
             },
         ),
     ]
+    if isinstance(parts.kms, RemoteKms):
+        found += counts_of(
+            "kms",
+            parts.kms.counts,
+            {
+                "calls": "Calls to the key service, retries included",
+                "retries": "Calls made again",
+                "failures": "Calls that failed with all their attempts",
+                "timeouts": "Calls that took too long with all their attempts",
+                "no_budget": "Retries not made because too many were made before",
+            },
+        )
+    if parts.redis is not None:
+        found += _of_redis(parts.redis)
     if parts.relay is not None:
         found += counts_of(
             "relay",
@@ -109,3 +130,24 @@ def readings(parts: Parts) -> list[Reading]:
             },
         )
     return found
+
+
+def _of_redis(breaker: Breaker) -> list[Reading]:
+    return [
+        *counts_of(
+            "redis",
+            breaker.counts,
+            {
+                "calls": "Uses of Redis",
+                "failures": "Uses of Redis without an answer in time",
+                "opened": "Times the breaker opened",
+                "refused": "Uses refused while the breaker was open",
+            },
+        ),
+        Reading(
+            "redis_breaker_open",
+            "1 while Redis is taken to be away",
+            lambda: float(breaker.open),
+            counter=False,
+        ),
+    ]

@@ -29,11 +29,15 @@ from chassis.tls import ServerCertificates
 from chassis.validation import Validation
 from vault.adapters.engine import Engine
 from vault.adapters.file_events import FileEventSink
-from vault.adapters.local_kms import LocalKms
+from vault.adapters.kms.open import open_kms
 from vault.adapters.memory.ports import open_memory
 from vault.adapters.memory_codes import MemorySecurityCodes
+from vault.adapters.redis.breaker import Breaker
+from vault.adapters.redis.open import open_codes
 from vault.adapters.sqlite.open import open_sqlite
 from vault.config import VaultConfig
+from vault.crypto.keys import KeyPurpose
+from vault.crypto.mac import MacKey
 from vault.domain.intents import Caller, Note
 from vault.metrics import register
 from vault.rpc.audits import AuditHandlers
@@ -56,7 +60,7 @@ from vault.usecases.key_making import KeyMaker
 from vault.usecases.keyring import CachedKeyring
 from vault.usecases.ledger.ledger import GroupCommitLedger
 from vault.usecases.ledger.phases import NO_PHASES, Phases
-from vault.usecases.ports import StoreBroken
+from vault.usecases.ports import Kms, SecurityCodes, StoreBroken
 from vault.usecases.refusals import RefusalAudit
 from vault.usecases.relay import Relay
 from vault.usecases.sweeper import Sweeper, SweepLimits
@@ -80,13 +84,15 @@ class Core:
     """What works behind the handlers."""
 
     engine: Engine
+    kms: Kms
     keyring: CachedKeyring
     checkpointer: Checkpointer
     ledger: GroupCommitLedger
     refusals: RefusalAudit
     sweeper: Sweeper
     relay: Relay | None
-    codes: MemorySecurityCodes
+    codes: SecurityCodes
+    redis: Breaker | None
 
 
 @asynccontextmanager
@@ -122,7 +128,10 @@ async def running_vault(
     async with AsyncExitStack() as stack:
         fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
         engine = await stack.enter_async_context(_engine(config, fault, vfs))
-        core = await _core(config, engine, clock, phases)
+        kms = await stack.enter_async_context(open_kms(config.kms))
+        breaker = None if config.redis is None else Breaker(clock)
+        codes = await stack.enter_async_context(_codes(config, engine, kms, clock, breaker))
+        core = await _core(config, engine, kms, clock, phases, codes, breaker)
         register(metrics.registry, readings(core))
         validation = Validation()
         guard = _guard(config, clock, metrics, policy, validation, core)
@@ -158,8 +167,14 @@ async def running_vault(
 async def _engine(
     config: VaultConfig, fault: asyncio.Future[StoreBroken], vfs: str | None
 ) -> AsyncIterator[Engine]:
-    path = config.sqlite_path
-    if path is None:
+    path, address = config.sqlite_path, config.postgres
+    if address is not None:
+        # A production extra: an embedded vault needs no driver.
+        from vault.adapters.postgres.open import open_postgres  # noqa: PLC0415
+
+        async with open_postgres(address) as engine:
+            yield engine
+    elif path is None:
         async with open_memory() as engine:
             yield engine
     else:
@@ -172,14 +187,34 @@ async def _engine(
             yield engine
 
 
+@asynccontextmanager
+async def _codes(
+    config: VaultConfig, engine: Engine, kms: Kms, clock: Clock, breaker: Breaker | None
+) -> AsyncIterator[SecurityCodes]:
+    if config.redis is None or breaker is None:
+        yield MemorySecurityCodes(clock)
+        return
+    maker = KeyMaker(engine.keys, kms, clock.now_us)
+    (row, secret), *_older = await maker.unwrapped("", [KeyPurpose.CODE_NAME])
+    async with open_codes(config.redis, breaker, MacKey(row.key_id, secret)) as codes:
+        yield codes
+
+
 async def _until_broken(fault: asyncio.Future[StoreBroken]) -> None:
     """Raise what broke the store, whoever met it: a flush, a read or a checkpoint."""
     raise await fault
 
 
-async def _core(config: VaultConfig, engine: Engine, clock: Clock, phases: Phases) -> Core:
+async def _core(
+    config: VaultConfig,
+    engine: Engine,
+    kms: Kms,
+    clock: Clock,
+    phases: Phases,
+    codes: SecurityCodes,
+    breaker: Breaker | None,
+) -> Core:
     """Make keys, chain and ledger over an opened store; the chain's first record is durable."""
-    kms = LocalKms.open(config.local_key_path)
     maker = KeyMaker(engine.keys, kms, clock.now_us)
     keyring = CachedKeyring(maker, clock)
     chain = new_chain_id(clock.now_us())
@@ -206,13 +241,15 @@ async def _core(config: VaultConfig, engine: Engine, clock: Clock, phases: Phase
     )
     return Core(
         engine=engine,
+        kms=kms,
         keyring=keyring,
         checkpointer=checkpointer,
         ledger=ledger,
         refusals=RefusalAudit(ledger, clock),
         sweeper=Sweeper(ledger, engine.housekeeping, clock.now_us, sweep),
         relay=Relay(engine.outbox, FileEventSink(events), clock) if events else None,
-        codes=MemorySecurityCodes(clock),
+        codes=codes,
+        redis=breaker,
     )
 
 

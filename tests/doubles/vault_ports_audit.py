@@ -57,6 +57,9 @@ class FakeAuditStore:
     async def open_chains(self) -> list[ChainHead]:
         return [self.head(chain) for chain in self.rows if chain not in self.ended]
 
+    async def abandoned_chains(self) -> list[ChainHead]:
+        return await self.open_chains()
+
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         rows = [row for chain in self.rows.values() for row in chain]
         return rows[: query.limit]

@@ -14,7 +14,9 @@ import click
 from chassis.clock import SystemClock
 from chassis.files import write_public
 from chassis.pki import Leaf, ensure_pki
-from vault.adapters.local_kms import LocalKms, make_local_key
+from vault.adapters.kms.address import KmsSettings
+from vault.adapters.kms.open import open_kms
+from vault.adapters.local_kms import make_local_key
 from vault.adapters.sqlite.open import open_sqlite
 from vault.usecases.checkpointer import checkpoint_keys, public_pem
 from vault.usecases.key_making import KeyMaker
@@ -89,6 +91,7 @@ def init(directory: Path) -> None:
 
 async def _database(directory: Path) -> None:
     clock = SystemClock()
-    async with open_sqlite(directory / "vault.db") as engine:
-        maker = KeyMaker(engine.keys, LocalKms.open(directory / "local-kms.key"), clock.now_us)
+    settings = KmsSettings(f"local:{directory / 'local-kms.key'}")
+    async with open_kms(settings) as kms, open_sqlite(directory / "vault.db") as engine:
+        maker = KeyMaker(engine.keys, kms, clock.now_us)
         write_public(directory / "audit-public.pem", public_pem(await checkpoint_keys(maker)))

@@ -8,6 +8,7 @@ import signal
 import click
 import structlog
 
+from chassis.clock import SystemClock
 from chassis.endings import run_service
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
@@ -15,7 +16,10 @@ from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
 from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, ServerCertificates
+from vault.adapters.kms.open import KmsInvalid, open_kms, probe
 from vault.adapters.local_kms import LocalKeyInvalid, LocalKms
+from vault.adapters.redis.open import RedisInvalid
+from vault.adapters.redis.open import probe as probe_redis
 from vault.adapters.sqlite.open import open_sqlite
 from vault.cli.settings import load_config
 from vault.config import VaultConfig
@@ -25,7 +29,16 @@ from vault.usecases.ports import StoreBroken, StoreError
 from vault.wiring import running_vault
 
 _log = structlog.get_logger("vault")
-STARTING = (PolicyInvalid, CertificateInvalid, LocalKeyInvalid, StoreError, VaultError, OSError)
+STARTING = (
+    PolicyInvalid,
+    CertificateInvalid,
+    LocalKeyInvalid,
+    KmsInvalid,
+    RedisInvalid,
+    StoreError,
+    VaultError,
+    OSError,
+)
 """What keeps a vault from starting; their texts name files and rules, never a value."""
 BROKEN = 70  # EX_SOFTWARE of sysexits.h: a supervisor may start again, by hand is better
 
@@ -66,6 +79,16 @@ def migrate() -> None:
     """Bring the database to this version's schema."""
     config = load_config()
     path = config.sqlite_path
+    if config.postgres is not None:
+        # A production extra: an embedded vault needs neither driver nor Alembic.
+        from vault.adapters.postgres.migrating import migrate as migrate_postgres  # noqa: PLC0415
+
+        try:
+            revision = asyncio.run(migrate_postgres(config.postgres.dsn))
+        except StoreError as error:
+            raise click.ClickException(str(error)) from None
+        click.echo(f"the database is at revision {revision}")
+        return
     if path is None:
         click.echo("memory: there is nothing to migrate")
         return
@@ -95,15 +118,28 @@ def check_config() -> None:
     except (CertificateInvalid, OSError) as error:
         problems.append(f"certificate: {_said(error)}")
     try:
-        LocalKms.open(config.local_key_path)
-        click.echo("key: a local file, for development only")
-    except (LocalKeyInvalid, OSError) as error:
+        click.echo(f"key: {asyncio.run(_probed(config))}")
+    except (LocalKeyInvalid, KmsInvalid, VaultError, OSError) as error:
         problems.append(f"key: {_said(error)}")
+    try:
+        if config.redis is not None:
+            click.echo(f"redis: {asyncio.run(probe_redis(config.redis, SystemClock()))}")
+    except (RedisInvalid, OSError) as error:
+        problems.append(f"redis: {_said(error)}")
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         raise click.exceptions.Exit(1)
     click.echo("the configuration can be served")
+
+
+async def _probed(config: VaultConfig) -> str:
+    """Wrap and unwrap a key, and say which key did it."""
+    async with open_kms(config.kms) as kms:
+        await probe(kms)
+        if isinstance(kms, LocalKms):
+            return "a local file, for development only"
+        return f"{kms.kek} wraps and unwraps"
 
 
 def _said(error: Exception) -> str:

@@ -20,6 +20,7 @@ class KeyPurpose(StrEnum):
     CURSOR = "cursor"
     SECURITY_CODE = "security_code"
     CHECKPOINT = "checkpoint"
+    CODE_NAME = "code_name"
 
 
 class KeyState(StrEnum):

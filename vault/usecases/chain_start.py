@@ -38,11 +38,12 @@ async def start_chain(
 ) -> Started:
     """Write the first record of `chain`: it names the chains it ends, with their heads.
 
-    For a store that one process holds: whoever left a chain open there is dead. A process that
-    only seems dead loses its next flush, because its chain has ended. Raises StoreError.
+    The store says whose processes are dead: all others where one process holds it, those whose
+    leases ran out where several share it. A process that only seems dead loses its next flush,
+    because its chain has ended. Raises StoreError.
     """
     for _attempt in range(MAX_ATTEMPTS):
-        ended = tuple(sorted(await audit.open_chains()))
+        ended = tuple(sorted(await audit.abandoned_chains()))
         state = await store.read(chain, Want())
         row, head = link(state.head, now_us(), _start_facts(ended))
         delta = Delta(

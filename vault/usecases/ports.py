@@ -86,6 +86,12 @@ class AuditStore(Protocol):
     async def open_chains(self) -> list[ChainHead]:
         """Return the chains that no successor has ended."""
 
+    async def abandoned_chains(self) -> list[ChainHead]:
+        """Return those open chains whose processes are taken to be dead.
+
+        Where one process at a time has the store, all of them: whoever asks has not begun its own.
+        """
+
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         """Return records by (chain, sequence), filtered and bounded."""
 

@@ -105,6 +105,10 @@ class MemoryAuditStore:
         tables = self._tables
         return [tables.heads[chain] for chain in sorted(tables.heads.keys() - tables.ended)]
 
+    async def abandoned_chains(self) -> list[ChainHead]:
+        """Return the open chains: nobody else has this memory."""
+        return await self.open_chains()
+
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         """Return a tenant's records by (chain, sequence), behind those two of `query.after`."""
         rows = [row for row in sorted(self._tables.audit.values()) if _audited(row, query)]

@@ -68,6 +68,10 @@ class SqliteAuditStore:
             lambda db: [ChainHead(*row) for row in rows_of(db, OPEN_CHAINS, ())]
         )
 
+    async def abandoned_chains(self) -> list[ChainHead]:
+        """Return the open chains: this process has the file's lock, so their own are dead."""
+        return await self.open_chains()
+
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         """Return a tenant's records by (chain, sequence), behind those two of `query.after`."""
         statement, values = audit_listing(query)

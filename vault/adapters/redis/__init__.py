@@ -1,0 +1,1 @@
+"""What several vaults share and may lose: Redis, behind a breaker."""
