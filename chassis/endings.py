@@ -1,6 +1,9 @@
 """How a service's process ends: what it may say of what stopped it."""
 
+import asyncio
+import signal
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
@@ -16,6 +19,16 @@ def leaves(error: BaseException) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         return [leaf for each in error.exceptions for leaf in leaves(each)]
     return [error]
+
+
+async def until_signalled(running: AbstractAsyncContextManager[object]) -> None:
+    """Keep a service running until SIGTERM or SIGINT, then leave it: it drains."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running:
+        await stop.wait()
 
 
 def run_service(

@@ -11,6 +11,7 @@ import structlog
 
 from chassis.channel import open_channel
 from chassis.clock import SystemClock
+from chassis.door import open_certificates, open_policy
 from chassis.failures import describe
 from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
 from chassis.guard import Guard
@@ -20,7 +21,6 @@ from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes, serving_ops
 from chassis.policy_file import PolicyFile
 from chassis.pulse import Pulse
-from chassis.tls import ServerCertificates
 from chassis.validation import Validation
 from updater.adapters.exchange_directory import ExchangeDirectory
 from updater.adapters.marks import load_marks
@@ -98,17 +98,8 @@ async def running_updater(
 ) -> AsyncIterator[RunningUpdater]:
     """Serve and work until the block is left. Raises what keeps an updater from starting."""
     metrics = metrics or ChassisMetrics()
-    policy = PolicyFile(
-        config.policy,
-        VOCABULARY,
-        on_loaded=lambda loaded: metrics.policy_principals.set(len(loaded.identities)),
-        on_failure=lambda _problem: metrics.policy_failures.inc(),
-    )
-    certificates = ServerCertificates(
-        config.tls,
-        on_loaded=lambda pair: metrics.certificate_expiry.set(pair.not_after.timestamp()),
-        on_failure=lambda _problem: metrics.certificate_failures.inc(),
-    )
+    policy = open_policy(config.policy, VOCABULARY, metrics)
+    certificates = open_certificates(config.tls, metrics)
     pulse = Pulse(metrics.loop_lag.set)
     counted = UpdaterMetrics(metrics.registry)
     async with AsyncExitStack() as stack:

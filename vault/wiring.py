@@ -17,6 +17,7 @@ import grpc
 import structlog
 
 from chassis.clock import Clock, SystemClock
+from chassis.door import open_certificates, open_policy
 from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
 from chassis.guard import Guard
 from chassis.identity import Identity
@@ -25,7 +26,6 @@ from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes, serving_ops
 from chassis.policy_file import PolicyFile
 from chassis.pulse import Pulse
-from chassis.tls import ServerCertificates
 from chassis.validation import Validation
 from vault.adapters.engine import Engine
 from vault.adapters.file_events import FileEventSink
@@ -95,43 +95,39 @@ class Core:
     redis: Breaker | None
 
 
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """Where fault tests and `make bench` reach into a running vault; nothing else passes one."""
+
+    phases: Phases = NO_PHASES  # told at each phase of a flush
+    vfs: str | None = None  # a file layer under SQLite, by name
+    unguarded: Sequence[grpc.GenericRpcHandler] = ()  # methods on the API's port without any check
+
+
 @asynccontextmanager
 async def running_vault(
     config: VaultConfig,
     *,
     clock: Clock | None = None,
-    phases: Phases = NO_PHASES,
     metrics: ChassisMetrics | None = None,
-    unguarded: Sequence[grpc.GenericRpcHandler] = (),
-    vfs: str | None = None,
+    seams: Seams = Seams(),
 ) -> AsyncIterator[RunningVault]:
     """Serve until the block is left. Raises what keeps a vault from starting.
 
-    `unguarded` adds methods without any check to the API's port: `make bench` measures against one.
-    `phases` and `vfs` (a file layer under SQLite, by name) are where fault tests reach in.
     A store that breaks while serving ends the block with its StoreBroken, in an exception group.
     """
     clock = clock or SystemClock()
     metrics = metrics or ChassisMetrics()
-    policy = PolicyFile(
-        config.policy,
-        VOCABULARY,
-        on_loaded=lambda loaded: metrics.policy_principals.set(len(loaded.identities)),
-        on_failure=lambda _problem: metrics.policy_failures.inc(),
-    )
-    certificates = ServerCertificates(
-        config.tls,
-        on_loaded=lambda pair: metrics.certificate_expiry.set(pair.not_after.timestamp()),
-        on_failure=lambda _problem: metrics.certificate_failures.inc(),
-    )
+    policy = open_policy(config.policy, VOCABULARY, metrics)
+    certificates = open_certificates(config.tls, metrics)
     pulse = Pulse(metrics.loop_lag.set)
     async with AsyncExitStack() as stack:
         fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
-        engine = await stack.enter_async_context(_engine(config, fault, vfs))
+        engine = await stack.enter_async_context(_engine(config, fault, seams.vfs))
         kms = await stack.enter_async_context(open_kms(config.kms))
         breaker = None if config.redis is None else Breaker(clock)
         codes = await stack.enter_async_context(_codes(config, engine, kms, clock, breaker))
-        core = await _core(config, engine, kms, clock, phases, codes, breaker)
+        core = await _core(config, engine, kms, clock, seams.phases, codes, breaker)
         register(metrics.registry, readings(core))
         validation = Validation()
         guard = _guard(config, clock, metrics, policy, validation, core)
@@ -151,7 +147,7 @@ async def running_vault(
                 certificates.credentials(),
                 options,
                 on_unknown_method=metrics.unknown_method,
-                unguarded=unguarded,
+                unguarded=seams.unguarded,
             ) as server:
                 missing.clear()
                 await server.set_serving(True)

@@ -22,7 +22,7 @@ async def _serve(directory: Path, most_seconds: float) -> None:
     from chassis.metrics import ChassisMetrics  # noqa: PLC0415
     from tests.bench.empty import EmptyMethods  # noqa: PLC0415
     from tests.doubles.vault_site import site_config  # noqa: PLC0415
-    from vault.wiring import running_vault  # noqa: PLC0415
+    from vault.wiring import Seams, running_vault  # noqa: PLC0415
 
     config = site_config(directory)
     metrics = ChassisMetrics()
@@ -36,7 +36,9 @@ async def _serve(directory: Path, most_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(sys.stdin.fileno(), stop.set)  # nothing is ever sent: readable means closed
-    async with running_vault(config, metrics=metrics, unguarded=[EmptyMethods()]) as running:
+    async with running_vault(
+        config, metrics=metrics, seams=Seams(unguarded=[EmptyMethods()])
+    ) as running:
         ready = {
             "port": running.server.port,
             "ops_port": running.ops_port,

@@ -29,8 +29,7 @@ from chassis.pki import Leaf, ensure_pki
 from chassis.tls import TlsFiles
 from vault.adapters.local_kms import make_local_key
 from vault.config import VaultConfig
-from vault.usecases.ledger.phases import NO_PHASES, Phases
-from vault.wiring import RunningVault, running_vault
+from vault.wiring import RunningVault, Seams, running_vault
 
 if TYPE_CHECKING:  # the stubs' asynchronous faces exist for type checkers only
     from cardvault.vault.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
@@ -155,14 +154,13 @@ async def vault_site(
     directory: Path,
     *,
     clock: Clock | None = None,
-    phases: Phases = NO_PHASES,
-    vfs: str | None = None,
+    seams: Seams = Seams(),  # noqa: B008 - frozen
     **settings: Any,
 ) -> AsyncIterator[VaultSite]:
     """Serve a vault until the block is left. `async with` it inside the test itself."""
     config = site_config(directory, **settings)
     async with (
-        running_vault(config, clock=clock, phases=phases, vfs=vfs) as running,
+        running_vault(config, clock=clock, seams=seams) as running,
         AsyncExitStack() as stack,
     ):
         yield VaultSite(running, directory, config, stack)

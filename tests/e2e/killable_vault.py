@@ -20,7 +20,7 @@ from chassis.logs import configure_logs  # noqa: E402 - after the environment is
 from chassis.runtime import run  # noqa: E402
 from tests.e2e.deadly import ALL_PHASES, MID_CHECKPOINT, MID_WRITE, Deadly, DeadlyFiles  # noqa: E402
 from vault.config import VaultConfig  # noqa: E402
-from vault.wiring import running_vault  # noqa: E402
+from vault.wiring import Seams, running_vault  # noqa: E402
 
 
 def parse_limits(texts: list[str]) -> dict[str, int]:
@@ -43,7 +43,7 @@ async def serve(limits: Mapping[str, int]) -> None:
     deadly = Deadly(limits)
     # Only where it is needed: a file layer in Python slows every page that is read.
     _files = DeadlyFiles(deadly) if limits.keys() & {MID_WRITE, MID_CHECKPOINT} else None
-    async with running_vault(VaultConfig.load(), phases=deadly):
+    async with running_vault(VaultConfig.load(), seams=Seams(phases=deadly)):
         await stop.wait()
 
 

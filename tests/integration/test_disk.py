@@ -13,6 +13,7 @@ from cardvault.vault.v1 import vault_service_pb2 as api
 from tests.doubles.vault_files import FileEvent, WatchedFiles
 from tests.doubles.vault_site import Client, VaultSite, new_pan, request_id, vault_site
 from vault.usecases.ports import StoreBroken
+from vault.wiring import Seams
 
 
 def _tokenize() -> api.TokenizeRequest:
@@ -33,7 +34,7 @@ async def test_a_full_disk_refuses_writes_and_reveals_and_recovers_by_itself(
     tmp_path: Path,
 ) -> None:
     files = WatchedFiles()
-    async with vault_site(tmp_path, vfs=files.name) as site:
+    async with vault_site(tmp_path, seams=Seams(vfs=files.name)) as site:
         app, psp = await site.client("app"), await site.client("psp")
         card = (await app.vault.Tokenize(_tokenize())).card
         look = reveal.DetokenizeRequest(token=card.token, purpose="payment")
@@ -69,7 +70,7 @@ async def test_an_io_error_stops_the_vault_and_nothing_is_tried_again(
         await asyncio.sleep(10)
 
     with pytest.raises(BaseExceptionGroup) as caught:
-        async with vault_site(tmp_path, vfs=files.name) as site:
+        async with vault_site(tmp_path, seams=Seams(vfs=files.name)) as site:
             await until_it_stops(site, await site.client("app"))
     assert caught.group_contains(StoreBroken)
     assert attempts == 1

@@ -1,12 +1,11 @@
 """`serve`, `migrate` and `check-config`."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 
 import click
 
-from chassis.endings import run_service
+from chassis.endings import run_service, until_signalled
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
@@ -38,18 +37,9 @@ def serve() -> None:
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    failures = run_service(_serve(config, metrics), STARTING)
+    failures = run_service(until_signalled(running_updater(config, metrics=metrics)), STARTING)
     if failures:
         raise click.ClickException("; ".join(sorted(map(said, failures))))
-
-
-async def _serve(config: UpdaterConfig, metrics: ChassisMetrics) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running_updater(config, metrics=metrics):
-        await stop.wait()
 
 
 @click.command()

@@ -7,6 +7,7 @@ from cardvault.updater.v1 import feed_service_pb2 as feed_pb
 from cardvault.updater.v1 import updater_service_pb2 as updater_pb
 from google.protobuf.message import Message
 
+from cards.permissions import PERMISSIONS, REVEALED_STATUSES
 from chassis.policy import Vocabulary
 from chassis.routes import Handler, Kind, Route
 from updater.rpc.feed_service import FeedHandlers
@@ -19,40 +20,7 @@ _SEE: Final = ("read", "audit")
 _CHANGE: Final = ("update", "status")
 _ASK: Final = ("update", "status", "apply_updates")
 
-VOCABULARY: Final = Vocabulary(
-    # The policy file is the vault's, too: these are all names of api.md, "Policy file".
-    permissions=frozenset(
-        {
-            "tokenize",
-            "read",
-            "update",
-            "delete",
-            "undelete",
-            "status",
-            "security_code",
-            "reveal",
-            "find_by_number",
-            "stream_credentials",
-            "apply_updates",
-            "revert_updates",
-            "keys",
-            "audit",
-            "tenants",
-            "approve",
-            "import",
-            "export",
-            "bin8",
-            "fingerprint",
-            "reveal_superseded",
-            "reveal_security_code",
-            "update_existing",
-            "erase_now",
-            "seal",
-            "shred",
-        }
-    ),
-    statuses=frozenset({"ACTIVE", "NEEDS_CARDHOLDER", "CLOSED"}),
-)
+VOCABULARY: Final = Vocabulary(permissions=PERMISSIONS, statuses=REVEALED_STATUSES)
 
 
 def routes(updater: UpdaterHandlers, feeds: FeedHandlers) -> Sequence[Route]:

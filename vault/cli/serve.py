@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 import click
 import structlog
 
 from chassis.clock import SystemClock
-from chassis.endings import run_service
+from chassis.endings import run_service, until_signalled
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
@@ -55,7 +54,7 @@ def serve() -> None:
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    failures = run_service(_serve(config, metrics), STARTING)
+    failures = run_service(until_signalled(running_vault(config, metrics=metrics)), STARTING)
     if any(isinstance(failure, StoreBroken) for failure in failures):
         # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
         # start recover from the log.
@@ -63,15 +62,6 @@ def serve() -> None:
         raise SystemExit(BROKEN)
     if failures:
         raise click.ClickException("; ".join(sorted(map(_said, failures))))
-
-
-async def _serve(config: VaultConfig, metrics: ChassisMetrics) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running_vault(config, metrics=metrics):
-        await stop.wait()
 
 
 @click.command()

@@ -12,11 +12,10 @@ from vault.domain.card import Card, CardKey
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
 from vault.rpc.calls import Desk, Room
-from vault.rpc.cards_out import View, masked, version_out
-from vault.rpc.enums import BRAND, CAUSE
+from vault.rpc.cards_out import View, current_version_out, masked, version_out
+from vault.rpc.enums import BRAND
 from vault.rpc.errors import refusal
 from vault.rpc.requests_in import names_in, statuses_in
-from vault.rpc.times import timestamp
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
 
@@ -106,7 +105,7 @@ class CardHandlers:
         view, now = View(call.identity), self._now()
         rows = [version_out(card, old, view, now) for old in older]
         if card.sealed is not None:
-            rows.append(self._current(card, view, now))
+            rows.append(current_version_out(card, view, now))
         rows = [row for row in reversed(rows) if row.credential_version < below]
         response, room = pb.ListCardVersionsResponse(), Room()
         for row in rows[:limit]:
@@ -119,20 +118,6 @@ class CardHandlers:
                 key, call.tenant, bound, str(rows[shown - 1].credential_version)
             )
         return response
-
-    @staticmethod
-    def _current(card: Card, view: View, now: int) -> card_pb2.CardVersion:
-        message = card_pb2.CardVersion(
-            credential_version=card.credential_version,
-            card=masked(card, view, now),
-            cause=CAUSE.number.get(card.version_cause, 0),  # type: ignore[arg-type]
-            create_time=timestamp(card.version_time),
-        )
-        channel, _, file = card.version_source.partition("/")
-        if channel:
-            message.source.update.channel = channel
-            message.source.update.file = file
-        return message
 
     async def _card(self, call: Call, token: str) -> Card:
         key = CardKey(call.tenant, token)

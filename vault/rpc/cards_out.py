@@ -127,13 +127,24 @@ def version_out(card: Card, version: Version, view: View, now: int) -> pb.CardVe
         fingerprint=version.fingerprint,
         expiry_unconfirmed=False,
     )
+    return _version(then, version.cause, version.create_time, version.source, view, now)
+
+
+def current_version_out(card: Card, view: View, now: int) -> pb.CardVersion:
+    """Return the version that the card is at."""
+    return _version(card, card.version_cause, card.version_time, card.version_source, view, now)
+
+
+def _version(
+    card: Card, cause: str, time: int, source: str, view: View, now: int
+) -> pb.CardVersion:
     message = pb.CardVersion(
-        credential_version=version.credential_version,
-        card=masked(then, view, now),
-        cause=CAUSE.number.get(version.cause, 0),  # type: ignore[arg-type]
-        create_time=timestamp(version.create_time),
+        credential_version=card.credential_version,
+        card=masked(card, view, now),
+        cause=CAUSE.number.get(cause, 0),  # type: ignore[arg-type]
+        create_time=timestamp(time),
     )
-    channel, _, file = version.source.partition("/")
+    channel, _, file = source.partition("/")
     if channel:
         message.source.update.channel = channel
         message.source.update.file = file

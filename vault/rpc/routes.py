@@ -19,6 +19,7 @@ from cardvault.vault.v1 import (
 )
 from google.protobuf.message import Message
 
+from cards.permissions import PERMISSIONS, REVEALED_STATUSES
 from chassis.policy import Vocabulary
 from chassis.routes import Handler, Kind, Route
 from vault.rpc.audits import AuditHandlers
@@ -30,42 +31,7 @@ from vault.rpc.tokenize import TokenizeHandlers
 
 PACKAGE: Final = "cardvault.vault.v1"
 
-PERMISSIONS: Final = frozenset(
-    {
-        "tokenize",
-        "read",
-        "update",
-        "delete",
-        "undelete",
-        "status",
-        "security_code",
-        "reveal",
-        "find_by_number",
-        "stream_credentials",
-        "apply_updates",
-        "revert_updates",
-        "keys",
-        "audit",
-        "tenants",
-        "approve",
-        "import",
-        "export",
-        "bin8",
-        "fingerprint",
-        "reveal_superseded",
-        "reveal_security_code",
-        "update_existing",
-        "erase_now",
-        "seal",
-        "shred",
-    }
-)
-"""All that a policy may grant: those of `api.md`, "Decided details"."""
-
-VOCABULARY: Final = Vocabulary(
-    permissions=PERMISSIONS,
-    statuses=frozenset({"ACTIVE", "NEEDS_CARDHOLDER", "CLOSED"}),
-)
+VOCABULARY: Final = Vocabulary(permissions=PERMISSIONS, statuses=REVEALED_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,10 @@ from cardvault.vault.v1 import card_pb2, error_reason_pb2, update_pb2
 from cards.brands import Brand
 from cards.outcomes import Outcome
 from chassis.status import CHASSIS_REASONS
-from updater.rpc.routes import VOCABULARY as UPDATERS
 from vault.domain.card import Agreement, Cause, HoldType, Kind, Status, TokenFormat
 from vault.domain.reasons import Reason
 from vault.domain.results import Disposition
 from vault.rpc.errors import ANSWERS
-from vault.rpc.routes import VOCABULARY as VAULTS
 
 
 @pytest.mark.parametrize(
@@ -43,7 +41,3 @@ def test_every_reason_is_in_the_protos_and_has_an_answer() -> None:
     assert {name.removeprefix("ERROR_REASON_") for name in CHASSIS_REASONS} <= known
     assert set(ANSWERS) == set(Reason)
 
-
-def test_both_services_read_one_policy_language() -> None:
-    assert UPDATERS.permissions == VAULTS.permissions
-    assert UPDATERS.statuses == VAULTS.statuses
