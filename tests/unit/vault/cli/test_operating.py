@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from chassis.metrics import ChassisMetrics
+from chassis.endings import until_signalled
 from tests.doubles.vault_site import site_config
 from tools.running.ports import free_ports
 from tools.running.process import is_ready
 from vault.cli.commands import cardvault
-from vault.cli.serve import _serve
+from vault.wiring import running_vault
 
 LEFT = {"vault.db", "vault.db.lock", "audit-public.pem", "local-kms.key", "policy.yaml", "pki"}
 
@@ -105,7 +105,7 @@ async def test_serves_until_a_signal_comes(tmp_path: Path, number: signal.Signal
     (port,) = free_ports(1)
     config = site_config(tmp_path, ops_listen=f"127.0.0.1:{port}")
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(_serve(config, ChassisMetrics()))
+        serving = tasks.create_task(until_signalled(running_vault(config)))
         while not await is_ready(config.ops_listen):
             assert not serving.done()
             await asyncio.sleep(0.02)
