@@ -28,6 +28,7 @@ gen: setup  ## Regenerate the Python stubs under client/ from protos/
 	@echo "gen: stubs from protos/ into client/"
 	@bash tools/gen.sh client
 	@python tools/settings_page.py
+	@python tools/doctor_page.py
 
 .PHONY: check
 check: setup  ## Lint, types, import rules, protos, generated code fresh

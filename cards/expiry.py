@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date
 from typing import Final, Literal
 
 
@@ -49,12 +47,3 @@ class Expiry:
     def as_int(self) -> int:
         """The expiry as one number, yyyymm: what databases compare and index."""
         return self.year * 100 + self.month
-
-    @property
-    def last_day(self) -> date:
-        """The last day on which the card is good."""
-        return date(self.year, self.month, monthrange(self.year, self.month)[1])
-
-    def expired_at(self, day: date) -> bool:
-        """Tell whether the card's last day is before `day` (a date or datetime, as it reads)."""
-        return (day.year, day.month) > (self.year, self.month)

@@ -29,7 +29,10 @@ SERVICE_CONFIG: Final[Mapping[str, object]] = {
     ],
     "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
 }
-"""The one retry layer (reliability-security-operations.md §1.2); no code retries around it."""
+"""The one retry layer (reliability-security-operations.md §1.2); no code retries around it.
+
+The client distribution ships the same as `cardvault/service_config.json`; this module imports no
+client, so a test holds the two together."""
 
 
 def service_config_json() -> str:

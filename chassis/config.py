@@ -46,7 +46,6 @@ class ServiceConfig(BaseSettings):
     """`/metrics`, `/healthz` and `/readyz`, plain HTTP."""
     health_listen: str
     """gRPC health without TLS, for probes."""
-    data_directory: Path = Path(".cardvault")
     tls_ca: Path = Path(".cardvault/pki/ca.pem")
     """Clients' certificates must come from it. Files are looked at again once a second."""
     tls_certificate: Path = Path(".cardvault/pki/server.pem")

@@ -2,15 +2,17 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from chassis.failures import describe
 from chassis.runtime import run
 
+RETIRE: Final = signal.SIGUSR2
+"""Tells a worker to leave at once: another has taken its place, and the port stays open."""
 _log = structlog.get_logger("chassis")
 
 
@@ -21,12 +23,27 @@ def leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-async def until_signalled(running: AbstractAsyncContextManager[object]) -> None:
-    """Keep a service running until SIGTERM or SIGINT, then leave it: it drains."""
+async def until_signalled(
+    running: AbstractAsyncContextManager[object], retire: Callable[[], None] | None = None
+) -> None:
+    """Keep a service running until SIGTERM or SIGINT, then leave it: it drains.
+
+    A worker is told by its supervisor alone: by SIGTERM, or, where another takes its place, by
+    `RETIRE`, on which `retire` is called first. A SIGINT from the terminal is not for it.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if retire is None:
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+    else:
+
+        def retired() -> None:
+            retire()
+            stop.set()
+
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_signal_handler(RETIRE, retired)
     async with running:
         await stop.wait()
 

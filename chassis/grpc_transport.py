@@ -95,6 +95,11 @@ class GrpcServer:
         self.port: Final = ports[0]
         self.health_port: Final = ports[1]
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Return the ports that are listened on."""
+        return (self.port,) if self.health_port is None else (self.port, self.health_port)
+
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
         """Announce on both ports whether the server takes traffic; it starts as NOT_SERVING."""
         await self._health.set_serving(serving)

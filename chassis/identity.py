@@ -25,9 +25,3 @@ class Identity:
     def allows(self, permission: str) -> bool:
         """Say whether a role of this principal grants the permission."""
         return permission in self.permissions
-
-    def may_reveal(self, purpose: str, status: str) -> bool:
-        """Say whether a card in this status may be revealed for this purpose."""
-        if purpose not in self.purposes:
-            return False
-        return status in self.statuses.get(purpose, DEFAULT_STATUSES)

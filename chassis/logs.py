@@ -90,6 +90,7 @@ def configure_logs(
     *,
     service: str,
     level: str = "INFO",
+    worker: int | None = None,
     fields: frozenset[str] = frozenset(),
     on_dropped: Count = lambda _count: None,
     on_redacted: Count = lambda _count: None,
@@ -103,7 +104,7 @@ def configure_logs(
     out = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level]
     processors: list[structlog.typing.Processor] = [
-        _naming(service),
+        _naming(service, worker),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _exception_without_text,
@@ -156,9 +157,11 @@ class _Bridge(logging.Handler):
         structlog.get_logger().log(record.levelno, text, **fields)
 
 
-def _naming(service: str) -> Callable[[object, str, _Event], _Event]:
+def _naming(service: str, worker: int | None) -> Callable[[object, str, _Event], _Event]:
     def name(logger: object, _method: str, event: _Event) -> _Event:
         event["service"] = service
+        if worker is not None:
+            event["worker"] = worker
         if isinstance(logger, _Named) and logger.name:
             event.setdefault("logger", logger.name)
         return event

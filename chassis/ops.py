@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -19,6 +19,21 @@ STUCK_AFTER: Final = 10.0
 Missing = Callable[[], Sequence[str]]
 """Name what is missing to be ready; empty means ready. Called from other threads; must not block
 or touch the database: it reports what the service last knew."""
+
+
+class Answers(Protocol):
+    """Answers GET requests; asked from other threads."""
+
+    def answer(self, path: str) -> tuple[HTTPStatus, bytes, str]:
+        """Return status, body and content type for a path, in bounded time. Never raises."""
+
+
+def verdict(missing: Sequence[str]) -> tuple[HTTPStatus, bytes, str]:
+    """Return what a probe answers: OK where nothing is missing, else what is."""
+    if not missing:
+        return HTTPStatus.OK, b"ok\n", "text/plain"
+    text = "".join(f"missing: {name}\n" for name in missing)
+    return HTTPStatus.SERVICE_UNAVAILABLE, text.encode(), "text/plain"
 
 
 class Probes:
@@ -38,24 +53,17 @@ class Probes:
                 return HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST
             case "/healthz":
                 alive = self._loop_age() < STUCK_AFTER
-                return self._verdict([] if alive else ["event loop"])
+                return verdict([] if alive else ["event loop"])
             case "/readyz":
-                return self._verdict(self._missing())
+                return verdict(self._missing())
             case _:
                 return HTTPStatus.NOT_FOUND, b"not found\n", "text/plain"
 
-    @staticmethod
-    def _verdict(missing: Sequence[str]) -> tuple[HTTPStatus, bytes, str]:
-        if not missing:
-            return HTTPStatus.OK, b"ok\n", "text/plain"
-        text = "".join(f"missing: {name}\n" for name in missing)
-        return HTTPStatus.SERVICE_UNAVAILABLE, text.encode(), "text/plain"
-
 
 @contextmanager
-def serving_ops(listen: str, probes: Probes) -> Iterator[int]:
+def serving_ops(listen: str, answers: Answers) -> Iterator[int]:
     """Serve until the block is left; yields the port. Raises OSError if the address is taken."""
-    server = _Server(split_address(listen), probes)
+    server = _Server(split_address(listen), answers)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="ops", daemon=True)
     thread.start()
     try:
@@ -73,8 +81,8 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 16
 
-    def __init__(self, address: tuple[str, int], probes: Probes) -> None:
-        self.probes: Final = probes
+    def __init__(self, address: tuple[str, int], answers: Answers) -> None:
+        self.answers: Final = answers
         self._places: Final = threading.BoundedSemaphore(MAX_THREADS)
         super().__init__(address, _Handler)
 
@@ -108,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        status, body, kind = self.server.probes.answer(self.path)
+        status, body, kind = self.server.answers.answer(self.path)
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

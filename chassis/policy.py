@@ -73,8 +73,9 @@ def parse_policy(text: bytes, vocabulary: Vocabulary) -> Policy:
         raise PolicyInvalid("", "the file is larger than 1 MiB")
     try:
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        # Without the original: its text quotes the file.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        # PyYAML's constructors let their own mishaps out: a month 99, a "!!bool maybe". Without
+        # the original: its text quotes the file.
         raise PolicyInvalid("", "not valid YAML, or a key or alias it may not use") from None
     top = _mapping(document, "", required={"principals", "roles"})
     roles = _roles(top["roles"], vocabulary)

@@ -24,6 +24,7 @@ for part in cardvault/vault cardvault/updater buf; do
     { echo "client/$part is stale: run make gen"; exit 1; }
 done
 python tools/settings_page.py --check
+python tools/doctor_page.py --check
 step "own rules: names, files, prints of messages"
 python tools/own_rules.py
 step "shell and workflow syntax"

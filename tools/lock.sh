@@ -11,3 +11,6 @@ options=(-c requirements/pins.txt --generate-hashes --no-emit-index-url --no-hea
   "${options[@]}" -o requirements/dev.txt
 "$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra production "${options[@]}" \
   -o requirements/server.txt
+# Patroni runs in the failover tests, on Debian's own Python: no pin of ours concerns it.
+"$scratch/uv/bin/uv" pip compile requirements/patroni.in "${options[@]:2}" \
+  -o requirements/patroni.txt

@@ -9,6 +9,17 @@ needed='
 /usr/bin/redis-server redis-server
 /usr/bin/redis-sentinel redis-sentinel
 /usr/bin/softhsm2-util softhsm2
+/usr/bin/java default-jre-headless
+/usr/bin/mvn maven
+/usr/bin/etcd etcd-server
+/usr/sbin/ip iproute2
+/usr/lib/python3.11/ensurepip/__init__.py python3-venv
+/usr/sbin/pgbouncer pgbouncer
+/usr/include/event.h libevent-dev
+/usr/include/openssl/ssl.h libssl-dev
+/usr/bin/gcc gcc
+/usr/bin/make make
+/usr/bin/pkg-config pkg-config
 '
 missing=()
 while read -r file package; do
@@ -19,5 +30,19 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+bash tools/patroni.sh >/dev/null
+bash tools/pgbouncer.sh >/dev/null
 if [ $# -gt 0 ]; then exec python -m pytest -p no:cacheprovider "$@"; fi
-exec python -m pytest -q -p no:cacheprovider tests/parts
+
+# Failovers and killed brokers are mostly waiting: they run beside all the rest, told at the end.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+waiting=(tests/parts/failover tests/parts/kafka)
+echo "test-parts: ${waiting[*]} in the background, the others here"
+python -m pytest -q -p no:cacheprovider "${waiting[@]}" >"$scratch/waiting" 2>&1 &
+background=$!
+status=0
+python -m pytest -q -p no:cacheprovider tests/parts "${waiting[@]/#/--ignore=}" || status=$?
+wait "$background" || status=$?
+cat "$scratch/waiting"
+exit "$status"

@@ -43,6 +43,12 @@ class UpdaterMetrics:
             registry=registry,
         )
 
+        self.on_duty: Final = Gauge(
+            "cardvault_updater_on_duty",
+            "1 where this process does the work, 0 where it stands by for another",
+            registry=registry,
+        )
+
     def count(self, report: CycleReport) -> None:
         """Add what a step did."""
         self._enrolled.inc(report.enrolled)

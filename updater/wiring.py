@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import structlog
 
 from chassis.channel import open_channel
 from chassis.clock import SystemClock
+from chassis.doctor.finding import Finding
 from chassis.door import open_certificates, open_policy
+from chassis.events.open import open_sink
+from chassis.events.readings import RelayMetrics
+from chassis.events.relay import PASSING, EventRelay
 from chassis.failures import describe
 from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
 from chassis.guard import Guard
@@ -23,27 +28,27 @@ from chassis.policy_file import PolicyFile
 from chassis.pulse import Pulse
 from chassis.validation import Validation
 from updater.adapters.exchange_directory import ExchangeDirectory
+from updater.adapters.exchange_on_duty import ExchangeOnDuty
 from updater.adapters.marks import load_marks
 from updater.adapters.openpgp import load_cipher
-from updater.adapters.sqlite.database import open_database
-from updater.adapters.sqlite.enrolments import SqliteEnrolments
-from updater.adapters.sqlite.feeds import SqliteFeeds
-from updater.adapters.sqlite.incidents import SqliteIncidents
-from updater.adapters.sqlite.inquiries import SqliteInquiries
 from updater.adapters.vault_client import VaultClient
 from updater.config import UpdaterConfig
+from updater.doctor.promises import check_promises
 from updater.domain.enrolment import AskingPolicy
-from updater.domain.errors import UpdaterError
+from updater.domain.errors import StorageFull, StoreBroken, StoreUnavailable, UpdaterError
 from updater.domain.mapping import CYBERSOURCE
 from updater.metrics import UpdaterMetrics
 from updater.rpc.errors import translate
+from updater.rpc.events_out import EVENTS
 from updater.rpc.feed_service import FeedHandlers
 from updater.rpc.pages import Pages
 from updater.rpc.routes import VOCABULARY, routes
 from updater.rpc.updater_service import UpdaterHandlers
+from updater.stores import open_engine
 from updater.usecases.assembly import Ports, Updater, assemble
 from updater.usecases.choose import Channel
 from updater.usecases.cycle import CycleReport
+from updater.usecases.duty import work_while_on_duty
 from updater.usecases.ports import Clock
 from updater.usecases.worker import Worker
 
@@ -61,24 +66,31 @@ class RunningUpdater:
 
 
 @asynccontextmanager
-async def open_updater(config: UpdaterConfig, clock: Clock | None = None) -> AsyncIterator[Updater]:
+async def open_updater(
+    config: UpdaterConfig,
+    clock: Clock | None = None,
+    broken: Callable[[StoreBroken], None] = lambda _fault: None,
+) -> AsyncIterator[Updater]:
     """Open everything but the server: what `run-once` needs. Raises UpdaterError."""
     async with AsyncExitStack() as stack:
         cipher = load_cipher(config.exchange_keys)
         marks = load_marks(config.exchange_keys)
-        database = await stack.enter_async_context(open_database(config.database_path))
+        await check_promises(config, _warned)
+        engine = await stack.enter_async_context(open_engine(config, broken))
         channel = open_channel(config.vault_address, config.client_tls)
         await stack.enter_async_context(channel)
         ports = Ports(
             vault=VaultClient(channel),
             cipher=cipher,
-            exchange=ExchangeDirectory(config.exchange_directory),
-            enrolments=SqliteEnrolments(database),
-            inquiries=SqliteInquiries(database),
-            feeds=SqliteFeeds(database),
-            incidents=SqliteIncidents(database),
+            exchange=ExchangeOnDuty(ExchangeDirectory(config.exchange_directory), engine.duty),
+            enrolments=engine.enrolments,
+            inquiries=engine.inquiries,
+            feeds=engine.feeds,
+            incidents=engine.incidents,
             marks=marks,
             clock=clock or SystemClock(),
+            duty=engine.duty,
+            outbox=engine.outbox,
         )
         updater = assemble(
             ports,
@@ -103,7 +115,10 @@ async def running_updater(
     pulse = Pulse(metrics.loop_lag.set)
     counted = UpdaterMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
-        updater = await stack.enter_async_context(open_updater(config))
+        fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
+        updater = await stack.enter_async_context(
+            open_updater(config, broken=partial(_note_fault, fault))
+        )
         worker = Worker(
             updater.cycle,
             config.ask_interval,
@@ -132,7 +147,10 @@ async def running_updater(
                 on_unknown_method=metrics.unknown_method,
             )
         )
-        async with _background(worker.run(), policy.watch(), pulse.run()):
+        working = work_while_on_duty(updater.ports.duty, worker.run, partial(_on_duty, counted))
+        relaying = _relaying(config, updater.ports, metrics)
+        beside = (policy.watch(), pulse.run(), _until_broken(fault))
+        async with _background(working, *relaying, *beside):
             missing.clear()
             await server.set_serving(True)
             _log.info("serving", port=server.port)
@@ -153,6 +171,19 @@ def channel_of(config: UpdaterConfig) -> Channel:
     )
 
 
+def _relaying(
+    config: UpdaterConfig, ports: Ports, metrics: ChassisMetrics
+) -> list[Coroutine[Any, Any, None]]:
+    """Return the work of the relay, or none where no events are kept."""
+    sink = open_sink(config.events_url, config.kafka, EVENTS)
+    if sink is None or ports.outbox is None:
+        return []
+    passing = (*PASSING, StorageFull, StoreUnavailable)
+    relay = EventRelay(ports.outbox, sink, SystemClock(), passing=passing)
+    RelayMetrics(relay, "cardvault_updater", metrics.registry)
+    return [relay.run()]
+
+
 @asynccontextmanager
 async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
@@ -162,6 +193,21 @@ async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         finally:
             for task in running:
                 task.cancel()
+
+
+def _warned(finding: Finding) -> None:
+    """Tell of a broken promise that the operator chose to start with."""
+    _log.warning("promise broken", problem=f"{finding.rule.id}: {finding.now}")
+
+
+def _note_fault(fault: asyncio.Future[StoreBroken], error: StoreBroken) -> None:
+    if not fault.done():
+        fault.set_result(error)
+
+
+async def _until_broken(fault: asyncio.Future[StoreBroken]) -> None:
+    """Raise what broke the database, whoever met it: the process ends, and begins anew."""
+    raise await fault
 
 
 def _guard(config: UpdaterConfig, metrics: ChassisMetrics, policy: PolicyFile) -> Guard:
@@ -196,6 +242,11 @@ def _guard(config: UpdaterConfig, metrics: ChassisMetrics, policy: PolicyFile) -
         ),
         in_flight=in_flight,
     )
+
+
+def _on_duty(counted: UpdaterMetrics, on_duty: bool) -> None:  # noqa: FBT001 - the change itself
+    counted.on_duty.set(on_duty)
+    _log.info("works" if on_duty else "stands by")
 
 
 def _reported(counted: UpdaterMetrics, phase: str, report: CycleReport) -> None:

@@ -10,6 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from chassis.config import ServiceConfig
+from chassis.events.address import PATTERN as EVENTS_URL
+from chassis.events.address import KafkaSettings, kafka_settings, parse_events_url
+from chassis.postgres.address import Pooler
 from vault.adapters.kms.address import KmsSettings, check_endpoint, parse_address
 from vault.adapters.postgres.address import Address
 from vault.adapters.redis.address import RedisSettings
@@ -26,6 +29,9 @@ class VaultConfig(ServiceConfig):
     health_listen: str = "127.0.0.1:50061"
     environment: Literal["development", "production"] = "development"
     """`production` refuses what is for development only: local keys, memory, reflection."""
+    doctor: Literal["refuse", "warn"] = "refuse"
+    """In production on PostgreSQL: whether a database that breaks a promise keeps the vault from
+    starting, or is a warning. `cardvault doctor` tells all: see doctor.md."""
     database_url: str = Field(
         default="sqlite:///.cardvault/vault.db",
         pattern=r"^(sqlite:///.+|postgresql://.+|memory:)$",
@@ -34,13 +40,22 @@ class VaultConfig(ServiceConfig):
     """`sqlite:///path`, `postgresql://role@host:port/database` (several hosts, with commas, for a
     failover; the password in PGPASSWORD or a pass file), or `memory:`, which keeps nothing."""
     database_connections: int = Field(default=4, ge=1, le=100)
-    """PostgreSQL: connections for reads, beside one for flushes and one for everything else."""
+    """PostgreSQL: connections for reads, beside four: for flushes, leases, events, and all else."""
     database_lock_timeout: timedelta = timedelta(seconds=2)
     """PostgreSQL: how long a statement waits for another process's lock."""
     database_flush_timeout: timedelta = timedelta(seconds=10)
     """PostgreSQL: when a flush without an answer is given up, its outcome in doubt."""
-    events_url: str = Field(default="file://.cardvault/events.jsonl", pattern=r"^(file://.+|none)$")
-    """`file://path` for JSON lines, `none` for no events and no outbox."""
+    database_pooler: Pooler = "none"
+    """PostgreSQL: `pgbouncer` where `database_url` leads to one in transaction mode,
+    `pgbouncer-prepared` where that is 1.21 or newer with `max_prepared_statements`."""
+    events_url: str = Field(default="file://.cardvault/events.jsonl", pattern=EVENTS_URL)
+    """`kafka://host:port,…/topic`, by TLS `kafkas://host:port,…/topic`, `file://path` for JSON
+    lines, `none` for no events and no outbox; see howto/events.md."""
+    events_ca: Path | None = None
+    """Who vouches for Kafka's certificates, in place of the system's authorities."""
+    events_certificate: Path | None = None
+    """The vault's own certificate for Kafka, with `events_key`."""
+    events_key: Path | None = None
     kms_key: str = "local:.cardvault/local-kms.key"
     """The key that wraps all data keys: `local:path` (a file, development only), `aws-kms:arn…`,
     `vault-transit:https://host/mount/key` or `pkcs11:token=…;object=…?module-path=…&pin-source=…`:
@@ -52,8 +67,8 @@ class VaultConfig(ServiceConfig):
     kms_ca: Path | None = None
     """Who vouches for the key service's certificate, in place of the public authorities."""
     redis_url: str | None = Field(default=None, repr=False)
-    """Where security codes are kept: `redis://`, `rediss://`, `redis+sentinel://` or
-    `rediss+sentinel://`, see howto/redis.md; unset, in this process's memory."""
+    """Where security codes are kept: `redis://` or `rediss://`, or one of them with `+sentinel` or
+    `+cluster`, see howto/redis.md; unset, in this process's memory."""
     redis_timeout: timedelta = Field(
         default=timedelta(milliseconds=250), ge=timedelta(milliseconds=10), le=timedelta(seconds=5)
     )
@@ -65,10 +80,33 @@ class VaultConfig(ServiceConfig):
     redis_certificate: Path | None = None
     """The vault's own certificate for Redis, with `redis_key`."""
     redis_key: Path | None = None
+    card_cache: Literal["off", "redis"] = "off"
+    """`redis` keeps masked cards, sealed, for all processes: it pays for large cards that are read
+    again and again, see howto/redis.md."""
+    card_cache_url: str | None = Field(default=None, repr=False)
+    """A Redis of the cache's own, with the rest of Redis's settings; unset, `redis_url`."""
+    card_cache_timeout: timedelta = Field(
+        default=timedelta(milliseconds=50), ge=timedelta(milliseconds=5), le=timedelta(seconds=1)
+    )
+    """How long a masked read waits for the cache before it goes to the database alone."""
+    card_cache_ttl: timedelta = Field(
+        default=timedelta(minutes=5), ge=timedelta(seconds=1), le=timedelta(hours=1)
+    )
+    """How long an entry is kept."""
+    connection_age: timedelta = Field(
+        default=timedelta(seconds=15), ge=timedelta(seconds=1), le=timedelta(hours=1)
+    )
+    """When a client's connection is asked to be made anew, which costs it a handshake. Below
+    `drain_timeout` a vault that stops waits for that, and no call crosses its end."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that serve on one port, for PostgreSQL: see howto/workers.md."""
     superseded_retention: timedelta = timedelta(days=180)
     """How long superseded numbers are kept."""
     request_retention: timedelta = timedelta(hours=25)
     """How long a request id is known; 24 hours at least."""
+    answer_retention: timedelta = timedelta(days=400)
+    """How long an updater's answer is known, so that a file that comes again changes nothing; not
+    less than `superseded_retention`: until then its age alone could not tell."""
     closed_or_contact_closes: bool = False
     """What Mastercard's one code for both means here: contact the cardholder, or closed."""
     sweep_interval: timedelta = timedelta(seconds=30)
@@ -80,6 +118,12 @@ class VaultConfig(ServiceConfig):
         parse_address(text)
         return text
 
+    @field_validator("events_url")
+    @classmethod
+    def _events_url(cls, text: str) -> str:
+        parse_events_url(text)
+        return text
+
     @field_validator("kms_endpoint")
     @classmethod
     def _kms_endpoint(cls, text: str | None) -> str | None:
@@ -87,7 +131,7 @@ class VaultConfig(ServiceConfig):
             check_endpoint(text)
         return text
 
-    @field_validator("redis_url")
+    @field_validator("redis_url", "card_cache_url")
     @classmethod
     def _redis_url(cls, text: str | None) -> str | None:
         if text is not None:
@@ -101,12 +145,32 @@ class VaultConfig(ServiceConfig):
                 raise ValueError("a local key file is for development only: set kms_key")
             if self.database_url == "memory:":
                 raise ValueError("memory: keeps nothing: set database_url")
-            if self.redis is not None and self.redis.address.exposed:
+            if any(each is not None and each.address.exposed for each in (self.redis, self.views)):
                 raise ValueError("Redis across a network takes TLS: rediss://")
+            if self.kafka is not None and self.kafka.address.exposed:
+                raise ValueError("Kafka across a network takes TLS: kafkas://")
             if self.development:
                 raise ValueError("development features can't be on in production")
         if self.request_retention < timedelta(hours=24):
             raise ValueError("request ids are kept for 24 hours at least")
+        if self.answer_retention < self.superseded_retention:
+            raise ValueError("answer_retention can't be less than superseded_retention")
+        if self.card_cache == "redis" and self.views is None:
+            raise ValueError("the card cache is in Redis: set redis_url or card_cache_url")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_workers(self) -> VaultConfig:
+        if self.workers == 1:
+            return self
+        if self.postgres is None:
+            raise ValueError("one process holds SQLite and memory: workers need postgresql://")
+        if self.redis_url is None:
+            raise ValueError("workers share no memory for security codes: set redis_url")
+        if self.events_url.startswith("file:"):
+            raise ValueError("one process writes the events file: set events_url for workers")
+        if "0" in (self.listen.rpartition(":")[2], self.health_listen.rpartition(":")[2]):
+            raise ValueError("workers share their ports: port 0 is another one in each")
         return self
 
     @property
@@ -126,16 +190,27 @@ class VaultConfig(ServiceConfig):
             connections=self.database_connections,
             lock_s=self.database_lock_timeout.total_seconds(),
             flush_s=self.database_flush_timeout.total_seconds(),
+            pooler=self.database_pooler,
         )
 
     @property
     def redis(self) -> RedisSettings | None:
         """Return what Redis is opened with, or None where codes stay in this process."""
-        if self.redis_url is None:
+        return self._redis_at(self.redis_url, self.redis_timeout)
+
+    @property
+    def views(self) -> RedisSettings | None:
+        """Return what the cache of masked cards is opened with, or None where it is off."""
+        if self.card_cache == "off":
+            return None
+        return self._redis_at(self.card_cache_url or self.redis_url, self.card_cache_timeout)
+
+    def _redis_at(self, url: str | None, timeout: timedelta) -> RedisSettings | None:
+        if url is None:
             return None
         return RedisSettings(
-            parse_redis(self.redis_url),
-            timeout_s=self.redis_timeout.total_seconds(),
+            parse_redis(url),
+            timeout_s=timeout.total_seconds(),
             replicas=self.redis_replicas,
             ca=self.redis_ca,
             certificate=self.redis_certificate,
@@ -143,9 +218,15 @@ class VaultConfig(ServiceConfig):
         )
 
     @property
-    def events_path(self) -> Path | None:
-        """Return the events file, or None where no events are kept."""
-        return None if self.events_url == "none" else Path(self.events_url.removeprefix("file://"))
+    def kafka(self) -> KafkaSettings | None:
+        """Return what Kafka is opened with, or None where events go elsewhere."""
+        return kafka_settings(
+            self.events_url,
+            "cardvault",
+            self.events_ca,
+            self.events_certificate,
+            self.events_key,
+        )
 
     @property
     def kms(self) -> KmsSettings:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from chassis.events.readings import of_relay
+from chassis.events.relay import EventRelay
 from vault.adapters.kms.remote import RemoteKms
 from vault.adapters.redis.breaker import Breaker
 from vault.metrics import Reading, counts_of
+from vault.usecases.chain_reaping import Reaper
 from vault.usecases.checkpointer import Checkpointer
+from vault.usecases.coalesced import ReadCounts
 from vault.usecases.keyring import CachedKeyring
 from vault.usecases.ledger.ledger import GroupCommitLedger
+from vault.usecases.masked_views import ViewCounts
 from vault.usecases.ports import Kms
 from vault.usecases.refusals import RefusalAudit
-from vault.usecases.relay import Relay
 from vault.usecases.sweeper import Sweeper
 
 
@@ -32,7 +36,9 @@ class Parts(Protocol):
     @property
     def sweeper(self) -> Sweeper: ...  # noqa: D102
     @property
-    def relay(self) -> Relay | None: ...  # noqa: D102
+    def reaper(self) -> Reaper | None: ...  # noqa: D102
+    @property
+    def relay(self) -> EventRelay | None: ...  # noqa: D102
     @property
     def redis(self) -> Breaker | None: ...  # noqa: D102
 
@@ -82,6 +88,7 @@ def readings(parts: Parts) -> list[Reading]:
             {
                 "signed": "Audit checkpoints signed",
                 "failures": "Checkpoints not stored",
+                "conflicts": "Checkpoints signed again: another process was faster",
                 "broken_links": "Audit records found not to fit their chain; page on any",
             },
         ),
@@ -101,6 +108,7 @@ def readings(parts: Parts) -> list[Reading]:
                 "erased": "Cards erased",
                 "purged_versions": "Superseded versions purged",
                 "purged_requests": "Request ids purged",
+                "purged_answers": "Answers of updaters forgotten",
                 "failures": "Turns cut short",
             },
         ),
@@ -117,25 +125,47 @@ def readings(parts: Parts) -> list[Reading]:
                 "no_budget": "Retries not made because too many were made before",
             },
         )
-    if parts.redis is not None:
-        found += _of_redis(parts.redis)
-    if parts.relay is not None:
+    if parts.reaper is not None:
         found += counts_of(
-            "relay",
-            parts.relay.counts,
+            "reaper",
+            parts.reaper.counts,
             {
-                "delivered": "Events delivered",
-                "failures": "Deliveries that failed",
-                "poison": "Events the sink refused for good; page on any",
+                "ended": "Audit chains of dead processes ended",
+                "lost": "Times that another process was faster",
+                "failures": "Turns cut short",
             },
         )
+    if parts.redis is not None:
+        found += _of_redis("redis", parts.redis)
+    if parts.relay is not None:
+        found += [Reading(*each) for each in of_relay(parts.relay)]
     return found
 
 
-def _of_redis(breaker: Breaker) -> list[Reading]:
+def together_readings(counts: ReadCounts) -> list[Reading]:
+    """Return the readings of masked reads that are put together."""
+    texts = {"calls": "Masked reads", "batches": "Reads of the store or cache they were put into"}
+    return counts_of("masked_reads", counts, texts)
+
+
+def cache_readings(counts: ViewCounts, breaker: Breaker) -> list[Reading]:
+    """Return the readings of the cache of masked cards."""
+    texts = {
+        "hits": "Masked cards shown from the cache",
+        "misses": "Masked cards read from the store, the cache having been asked",
+        "outdated": "Entries of an older state or key: misses",
+        "refused": "Entries that named the right state and key and did not open; page on any",
+        "bypassed": "Masked cards read without the cache, because it is away",
+        "filled": "Masked cards put into the cache",
+        "dropped": "Masked cards that were not put into the cache",
+    }
+    return [*counts_of("card_cache", counts, texts), *_of_redis("card_cache_redis", breaker)]
+
+
+def _of_redis(prefix: str, breaker: Breaker) -> list[Reading]:
     return [
         *counts_of(
-            "redis",
+            prefix,
             breaker.counts,
             {
                 "calls": "Uses of Redis",
@@ -145,7 +175,7 @@ def _of_redis(breaker: Breaker) -> list[Reading]:
             },
         ),
         Reading(
-            "redis_breaker_open",
+            f"{prefix}_breaker_open",
             "1 while Redis is taken to be away",
             lambda: float(breaker.open),
             counter=False,

@@ -1,4 +1,4 @@
-"""What calls leave on disk: bytes, rows against a committed budget, and what a sync costs here."""
+"""What calls leave on disk: rows against a committed budget, and what a sync costs here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-
-import apsw
 
 from tests.bench.phases import Operation
 from tests.bench.stats import Latency, latency_of
@@ -28,25 +26,15 @@ BUDGET: Final[Mapping[Operation, Mapping[str, int]]] = {
 }
 # One a second whatever is called.
 _BY_TIME: Final = frozenset({"checkpoints"})
-_TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 _MOST_SYNC_SECONDS: Final = 10.0
 _PAGE: Final = 4_096
 
 
-def rows_now(directory: Path) -> dict[str, int]:
-    """Count the rows of every table of a served database, and its events."""
-    db = apsw.Connection(str(directory / "vault.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        with db:  # one snapshot
-            names = [str(name) for (name,) in db.execute(_TABLES)]
-            found = {
-                name: int(db.execute(f'SELECT count(*) FROM "{name}"').get)  # noqa: S608
-                for name in names
-            }
-    finally:
-        db.close()
+def with_events(tables: Mapping[str, int], directory: Path) -> dict[str, int]:
+    """Return the rows of each table, delivered events and waiting ones as one."""
     events = directory / "events.jsonl"
     lines = events.read_bytes().count(b"\n") if events.exists() else 0
+    found = dict(tables)
     found["events"] = found.pop("outbox") + lines
     return found
 
@@ -70,27 +58,6 @@ def over_budget(operation: Operation, rows: Mapping[str, float]) -> list[str]:
         for name in sorted(budget.keys() | rows.keys())
         if rows.get(name, 0) != (wanted := budget.get(name, 0))
     ]
-
-
-def database_bytes(directory: Path) -> int:
-    """Return the size of database and log; of a stopped server's, whose log is emptied."""
-    paths = (directory / "vault.db", directory / "vault.db-wal")
-    return sum(path.stat().st_size for path in paths if path.exists())
-
-
-def bytes_by_table(directory: Path) -> dict[str, int]:
-    """Return the pages of each table with its indexes, in bytes; empty without dbstat."""
-    db = apsw.Connection(str(directory / "vault.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        rows = db.execute(
-            "SELECT s.tbl_name, sum(d.pgsize) FROM dbstat AS d"
-            " JOIN sqlite_schema AS s ON s.name = d.name GROUP BY 1 ORDER BY 2 DESC"
-        ).fetchall()
-    except apsw.SQLError:
-        return {}
-    finally:
-        db.close()
-    return {str(name): int(str(size)) for name, size in rows}
 
 
 def bare_sync(directory: Path, count: int) -> Latency:

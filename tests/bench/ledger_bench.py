@@ -1,12 +1,12 @@
 """Print what a card costs in the ledger and its store, in batches of 100 and without any RPC.
 
-    python tests/bench/ledger_bench.py [--rounds 60] [--store sqlite|memory] [--profile]
+    python tests/bench/ledger_bench.py [--rounds 60] [--store sqlite|memory|postgres] [--profile]
         [--directory DIR] [--switch-interval SECONDS] [--cards N]
 
-CPU is the whole process's (event loop, writer thread, checkpoints), a card's row and event have
-realistic sizes, every number, customer and request id is new, and reveals are of random cards.
-`--cards` fills the store first. The line "sealing" is the same work on every machine: compare it
-before comparing anything else.
+CPU is the whole process's (event loop, writer thread, checkpoints; not PostgreSQL's), a card's row
+and event have realistic sizes, every number, customer and request id is new, and reveals are of
+random cards. `--cards` fills the store first. The line "sealing" is the same work on every machine:
+compare it before comparing anything else.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from tests.contract.ledger_engines import ENGINES
 from tests.doubles.vault_ledger import CHAIN, WarmKeyring, add, card_of, keys_of, kinds, reveal
+from tests.parts.servers.postgres import postgres_server
+from vault.adapters.engine import Engine
+from vault.adapters.postgres.address import Address
+from vault.adapters.postgres.open import open_postgres
 from vault.crypto.blob import Place
 from vault.domain.events import CardEvent, OutboxRow
 from vault.domain.intents import Entry
@@ -35,6 +39,18 @@ from vault.domain.outcome import Outcome
 from vault.usecases.decide.decider import Decider
 from vault.usecases.ledger.ledger import GroupCommitLedger
 
+
+@asynccontextmanager
+async def open_own_postgres(_directory: Path) -> AsyncIterator[Engine]:
+    """Open a server of its own, synced as in production."""
+    async with AsyncExitStack() as stack:
+        opening = postgres_server("fsync=on", "synchronous_commit=on")
+        server = await asyncio.to_thread(stack.enter_context, opening)
+        async with open_postgres(Address(await server.database())) as engine:
+            yield engine
+
+
+STORES = {**ENGINES, "postgres": open_own_postgres}
 BATCH = 100
 _PAYLOAD = bytes(300)
 
@@ -109,7 +125,7 @@ async def main(options: argparse.Namespace) -> None:
     if options.switch_interval:
         sys.setswitchinterval(options.switch_interval)
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        async with ENGINES[options.store](Path(directory)) as engine, asyncio.TaskGroup() as tasks:
+        async with STORES[options.store](Path(directory)) as engine, asyncio.TaskGroup() as tasks:
             ledger = GroupCommitLedger(
                 store=engine.store,
                 reader=engine.reader,
@@ -150,7 +166,7 @@ async def report(ledger: GroupCommitLedger, options: argparse.Namespace) -> None
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=60)
-    arguments.add_argument("--store", choices=sorted(ENGINES), default="sqlite")
+    arguments.add_argument("--store", choices=sorted(STORES), default="sqlite")
     arguments.add_argument("--cards", type=int, default=0)
     arguments.add_argument("--directory")
     arguments.add_argument("--switch-interval", type=float, default=0.0)

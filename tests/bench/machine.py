@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import apsw
-
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -23,8 +21,6 @@ class Machine:
     python: str
     grpcio: str
     uvloop: str
-    apsw: str
-    sqlite: str
     date: str
     commit: str
     command: str
@@ -41,8 +37,6 @@ def this_machine(command: str) -> Machine:
         python=platform.python_version(),
         grpcio=version("grpcio"),
         uvloop=version("uvloop"),
-        apsw=apsw.apsw_version(),
-        sqlite=apsw.sqlite_lib_version(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=_commit(),
         command=command,

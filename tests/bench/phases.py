@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Operation = Literal["Tokenize", "Detokenize", "BatchTokenize", "BatchDetokenize"]
@@ -14,6 +15,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     "BatchDetokenize",
 )
 BATCH: Final = 100
+GENERATORS: Final = 2
 IN_FLIGHT: Final = (1, 16, 64)
 REVEAL_SHARE: Final = 0.70
 CALL_TIMEOUT_S: Final = 10.0
@@ -56,6 +58,19 @@ class Phase:
     rate: float = 0.0
 
 
+def shared_out(phase: Phase, first_cards: Iterator[int]) -> list[Phase]:
+    """Divide a phase between the generators; one call in flight can't be divided.
+
+    `first_cards` says where each share's cards begin.
+    """
+    sharers = min(GENERATORS, phase.in_flight)
+    in_flight, most = phase.in_flight // sharers, max(1, phase.most_calls // sharers)
+    return [
+        replace(phase, in_flight=in_flight, most_calls=most, first_card=next(first_cards))
+        for _ in range(sharers)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much a run does; every number bounds a loop."""
@@ -68,6 +83,14 @@ class Plan:
     open_loop_seconds: float
     budget_calls: int
     syncs: int
+    read_seconds: float
+    operations: tuple[Operation, ...] = OPERATIONS
+    in_flight: tuple[int, ...] = IN_FLIGHT
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether nothing is left out."""
+        return self.operations == OPERATIONS and self.in_flight == IN_FLIGHT
 
     def most_calls(self, operation: Operation) -> int:
         """Return how many calls a phase may make at most."""
@@ -83,6 +106,7 @@ FULL: Final = Plan(
     open_loop_seconds=60.0,
     budget_calls=100,
     syncs=500,
+    read_seconds=0.5,
 )
 QUICK: Final = Plan(
     name="quick",
@@ -93,4 +117,5 @@ QUICK: Final = Plan(
     open_loop_seconds=3.0,
     budget_calls=20,
     syncs=100,
+    read_seconds=0.05,
 )

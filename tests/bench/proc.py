@@ -45,3 +45,19 @@ def read_cpu(pid: int, threads: dict[str, int]) -> Cpu:
             for name, thread in threads.items()
         },
     )
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process and its children: living ones and those it reaped."""
+    total = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue  # it has just ended: its parent's sum has it
+        fields = text.rpartition(") ")[2].split()
+        if int(stat.parent.name) == pid:
+            total += cpu_seconds(text) + (int(fields[13]) + int(fields[14])) / TICKS
+        elif int(fields[1]) == pid:
+            total += cpu_seconds(text)
+    return total

@@ -16,10 +16,11 @@ from urllib.request import urlopen
 
 from tests.bench.phases import Phase
 from tests.bench.proc import Cpu, read_cpu
+from tests.bench.stores import BenchStore
 
 MOST_SECONDS: Final = 1_800.0
 """A server that is still there by then stops by itself."""
-_START_S: Final = 30.0
+_START_S: Final = 60.0
 _STOP_S: Final = 40.0
 _QUIET_STEP_S: Final = 0.15
 _QUIET_SHARE: Final = 0.08
@@ -38,6 +39,8 @@ class Server:
     port: int
     ops_port: int
     threads: dict[str, int]
+    store: BenchStore
+    profile: Path  # where it writes one: see `sampling.py`
 
     def cpu(self) -> Cpu:
         """Return the CPU time used so far."""
@@ -65,15 +68,20 @@ class Server:
 
 
 @contextmanager
-def running_server(directory: Path) -> Iterator[Server]:
-    """Serve `directory` until the block is left; then drain, and empty the log into the database.
+def running_server(
+    directory: Path, store: BenchStore, name: str = "server", *, events: bool = True
+) -> Iterator[Server]:
+    """Serve a store until the block is left; then drain, and close the store in order.
+
+    `name` tells several servers of one directory apart; the events file is for one alone.
 
     Raises BenchFailed where the server does not come up or does not stop cleanly.
     """
-    ready = directory / "ready.json"
+    ready, profile = directory / f"{name}.ready.json", directory / f"{name}.profile.json"
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.bench.server", "--dir", str(directory)]
-    command += ["--most-seconds", str(MOST_SECONDS)]
+    command += ["--database-url", store.url, "--most-seconds", str(MOST_SECONDS)]
+    command += ["--name", name, *([] if events else ["--no-events"])]
     with (directory / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
@@ -83,7 +91,8 @@ def running_server(directory: Path) -> Iterator[Server]:
                 raise BenchFailed(f"the server did not start: see {directory / 'server.log'}")
             time.sleep(0.02)
         told = json.loads(ready.read_text())
-        yield Server(process, told["port"], told["ops_port"], _of_interest(told["threads"]))
+        threads = _of_interest(told["threads"])
+        yield Server(process, told["port"], told["ops_port"], threads, store, profile)
         process.send_signal(signal.SIGTERM)
         if process.wait(_STOP_S):
             raise BenchFailed(f"the server failed: see {directory / 'server.log'}")
@@ -152,17 +161,29 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one phase came to, over all generators. Seconds; latencies in no order."""
+    """What one phase came to, over all generators. Seconds; latencies in no order.
+
+    `cpu` is the server's, `database_cpu` that of the store's own processes, if it has any.
+    """
 
     calls: int
     elapsed: float
     cpu: Cpu
+    database_cpu: float
     flushes: float
     entries: float
     generator_shares: list[float]
     failed: int
     latencies: list[float]
     lateness: list[float]
+
+
+def fill(server: Server, directory: Path, phase: Phase) -> None:
+    """Store the cards that reveals will draw from, and keep their tokens. Raises BenchFailed."""
+    with running_generators(server, directory, 1) as generators:
+        load = loaded(server, generators, [phase], keep=True)
+    if load.failed or load.calls != phase.most_calls:
+        raise BenchFailed("the cards to reveal could not be stored")
 
 
 def loaded(
@@ -180,12 +201,12 @@ def loaded(
         generator.answer()
     server.settle()
     flushed = (server.counter(_FLUSHES), server.counter(_ENTRIES))
-    before = server.cpu()
+    before, database = server.cpu(), server.store.cpu_seconds()
     for generator in at_work:
         generator.tell("go")
     done = [generator.answer() for generator in at_work]
     server.settle()
-    used = server.cpu().since(before)
+    used, database = server.cpu().since(before), server.store.cpu_seconds() - database
     flushes, entries = server.counter(_FLUSHES) - flushed[0], server.counter(_ENTRIES) - flushed[1]
     for generator in at_work:
         generator.tell("check", keep=keep)
@@ -194,6 +215,7 @@ def loaded(
         calls=sum(each["calls"] for each in done),
         elapsed=max(each["elapsed"] for each in done),
         cpu=used,
+        database_cpu=database,
         flushes=flushes,
         entries=entries,
         generator_shares=[each["cpu"] / each["elapsed"] for each in done],

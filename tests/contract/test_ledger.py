@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.ledger_engines import ENGINES
 from tests.doubles.clocks import FakeClock
+from tests.doubles.outbox_reading import waiting
 from tests.doubles.vault_ledger import (
     CHAIN,
     TENANT,
@@ -51,7 +52,7 @@ async def test_what_is_acknowledged_is_there_with_its_audit_record_event_and_req
         assert await ledger.read([card.key]) == {card.key: card}
     (row,) = await records(engine)
     assert (row["action"], row["token"], row["request_id"]) == ("card.tokenize", card.token, "r-1")
-    assert [(event.token, event.revision) for event in await engine.outbox.pending(10)] == [
+    assert [(event.subject, event.revision) for event in await waiting(engine.outbox, 10)] == [
         (card.token, 1)
     ]
     assert await engine.housekeeping.purge_requests(1 << 60, 10) == 1
@@ -92,7 +93,7 @@ async def test_entries_on_one_card_in_one_flush_see_each_other(engine: Engine) -
         assert [card_of(first).revision, card_of(second).revision] == [2, 3]
         assert stale == Refused(Reason.REVISION_CONFLICT, "expected_revision")
         assert (await ledger.read([card.key]))[card.key] == card_of(second)
-    revisions = [event.revision for event in await engine.outbox.pending(10)]
+    revisions = [event.revision for event in await waiting(engine.outbox, 10)]
     assert revisions == [1, 2, 3]
 
 
@@ -102,7 +103,7 @@ async def test_one_request_id_twice_in_one_flush_has_one_effect(engine: Engine) 
         assert ledger.counts.flushes == 1
     assert kinds([first, again]) == ["Applied", "Replayed"]
     assert card_of(first) == card_of(again)
-    assert len(await engine.outbox.pending(10)) == 1
+    assert len(await waiting(engine.outbox, 10)) == 1
 
 
 async def test_one_request_id_across_flushes_replays_with_the_card_as_it_is_now(
@@ -180,7 +181,7 @@ async def test_a_second_writer_with_the_same_request_id_ends_as_one_effect(engin
         async with running(engine, store=store) as ledger:
             (ours,) = await ledger.apply([add(1, request_id="r")])
     assert isinstance(ours, Replayed)
-    assert len(await engine.outbox.pending(10)) == 1
+    assert len(await waiting(engine.outbox, 10)) == 1
 
 
 async def test_a_second_writer_on_the_same_chain_does_not_fork_it(engine: Engine) -> None:
@@ -226,7 +227,7 @@ async def test_a_note_is_only_an_audit_record(engine: Engine) -> None:
         assert kinds(await ledger.apply([entry(note)])) == ["Applied"]
     (row,) = await records(engine)
     assert (row["action"], row["reason"]) == ("call.denied", "PERMISSION_DENIED")
-    assert await engine.outbox.pending(1) == []
+    assert await waiting(engine.outbox, 1) == []
 
 
 async def test_sixty_four_callers_with_one_card_create_it_once(engine: Engine) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.ledger_engines import ENGINES
+from tests.doubles.outbox_reading import waiting
 from tests.doubles.vault_ledger import (
     ColdKeyring,
     add,
@@ -23,7 +24,7 @@ from tests.doubles.vault_ledger import (
 from tests.doubles.vault_stores import Failing, Gated, Interleaved, Unanswered
 from vault.adapters.engine import Engine
 from vault.domain.intents import Caller, Entry, Note
-from vault.domain.outcome import InDoubt, NotApplied, Outcome, Refused
+from vault.domain.outcome import InDoubt, NotApplied, Outcome
 from vault.domain.reasons import Reason
 from vault.usecases.ledger.ledger import MAX_ATTEMPTS, Limits
 from vault.usecases.ports import StoreBroken, StoreFull, StoreUnavailable
@@ -164,7 +165,7 @@ async def test_a_commit_in_doubt_is_said_to_be_so_and_a_retry_settles_it(
         (again,) = await ledger.apply([add(1, request_id="r")])
         assert kinds([again]) == ["Replayed" if committed else "Applied"]
     assert len(await records(engine)) == 1
-    assert len(await engine.outbox.pending(10)) == 1
+    assert len(await waiting(engine.outbox, 10)) == 1
 
 
 async def test_a_full_store_refuses_writes_and_reveals_until_there_is_room(engine: Engine) -> None:
@@ -173,7 +174,7 @@ async def test_a_full_store_refuses_writes_and_reveals_until_there_is_room(engin
         (card,) = await tokenize(ledger, add(1))
         store.error = StoreFull("no room")
         outcomes = await ledger.apply([add(2, request_id="r"), reveal(card.token)])
-        assert outcomes == [Refused(Reason.STORAGE_FULL)] * 2
+        assert outcomes == [NotApplied(Reason.STORAGE_FULL)] * 2
         assert await ledger.read([card.key]) == {card.key: card}
         store.error = None
         again = await ledger.apply([add(2, request_id="r"), reveal(card.token)])
@@ -236,6 +237,18 @@ async def test_an_entry_with_cold_keys_waits_outside_and_holds_nobody_up(engine:
         for call in cold:
             assert kinds(await call) == ["Applied", "Applied"]
         assert keyring.warmed == 1
+
+
+async def test_entries_that_wait_for_keys_count_in_the_lines_bounds(engine: Engine) -> None:
+    keyring = ColdKeyring("cold")
+    async with running(engine, keyring=keyring, limits=Limits(queue_entries=3)) as ledger:
+        cold = asyncio.create_task(ledger.apply([add(n, tenant="cold") for n in range(3)]))
+        while not keyring.warmed:  # noqa: ASYNC110 - a few turns of the loop
+            await asyncio.sleep(0)
+        assert await ledger.apply([add(8, tenant="cold")]) == [NotApplied(Reason.OVERLOADED)]
+        keyring.kms.set()
+        assert kinds(await cold) == ["Applied"] * 3
+        assert kinds(await ledger.apply([add(9), add(10), add(11)])) == ["Applied"] * 3
 
 
 async def test_a_note_needs_no_keys_so_refusals_are_recorded_without_a_kms(engine: Engine) -> None:

@@ -20,11 +20,13 @@ from tests.contract.ledger_rows import (
     next_delta,
     write,
 )
+from tests.doubles.outbox_reading import deliver, leases, waiting
 from tests.doubles.vault_ledger import CHAIN, TENANT
 from vault.adapters.engine import Engine
 from vault.crypto.keys import DataKey
 from vault.domain.card import CardKey, Hold, HoldType, pack_holds
 from vault.domain.queries import AuditQuery, CardQuery, Checkpoint
+from vault.usecases.ledger.state import AppliedKey, Want
 from vault.usecases.ports import Conflict
 
 HELD = pack_holds(frozenset({Hold(HoldType.LEGAL_HOLD)}))
@@ -75,12 +77,12 @@ async def test_pages_of_a_list_meet_without_gap_or_overlap(engine: Engine) -> No
         assert seen == [card.token for card in cards]
 
 
-async def test_versions_come_oldest_first_and_in_pages(engine: Engine) -> None:
+async def test_versions_come_newest_first_and_in_pages(engine: Engine) -> None:
     card = a_card("tok_1", fingerprint="")
     await write(engine, cards=added(card), versions=[a_version("tok_1", n) for n in (3, 1, 2)])
-    pages = [await engine.reader.versions(card.key, after, 2) for after in (0, 2, 3)]
-    assert [[old.credential_version for old in page] for page in pages] == [[1, 2], [3], []]
-    assert await engine.reader.versions(CardKey("other", "tok_1"), 0, 10) == []
+    pages = [await engine.reader.versions(card.key, below, 2) for below in (9, 2, 1)]
+    assert [[old.credential_version for old in page] for page in pages] == [[3, 2], [1], []]
+    assert await engine.reader.versions(CardKey("other", "tok_1"), 9, 10) == []
 
 
 async def test_cards_past_grace_or_time_to_live_are_erasable_unless_held(engine: Engine) -> None:
@@ -126,6 +128,15 @@ async def test_old_request_ids_go_in_bounded_batches(engine: Engine) -> None:
     assert await engine.housekeeping.purge_requests(100, 100) == 2
 
 
+async def test_old_answers_go_in_bounded_batches(engine: Engine) -> None:
+    keys = [AppliedKey(TENANT, f"u-{at}", "tok_1") for at in range(1, 8)]
+    await write(engine, applied=[(key, "APPLIED", at) for at, key in enumerate(keys, 1)])
+    counts = [await engine.housekeeping.purge_answers(6, 3) for _ in range(3)]
+    assert counts == [3, 2, 0]
+    state = await engine.store.read(CHAIN, Want(applied=set(keys)))
+    assert set(state.applied) == set(keys[5:])
+
+
 async def test_audit_records_are_filtered_and_paged(engine: Engine) -> None:
     for time, said in (
         (1_000, facts()),
@@ -146,7 +157,14 @@ async def test_audit_records_are_filtered_and_paged(engine: Engine) -> None:
     assert await found(principal="psp") == [4_000]
     assert await found(from_time=2_000, to_time=5_000) == [2_000, 4_000]
     assert await found(limit=2) == [1_000, 2_000]
-    assert await found(after=(4_000, CHAIN, 4)) == [5_000]
+    assert await found(after=(CHAIN, 4)) == [5_000]
+    assert await found(after=(CHAIN, 1), until=(CHAIN, 3)) == [2_000]
+    later = CHAIN + "_later"
+    reach = engine.audit.audit_reach
+    assert [await reach(("", 0), records) for records in (1, 4, 5, 6)] == [
+        *[(CHAIN, 1), (CHAIN, 4), (later, 1), None]
+    ]
+    assert await reach((CHAIN, 3), 2) == (later, 1)
 
 
 async def test_a_chains_records_come_in_order_and_in_pages(engine: Engine) -> None:
@@ -175,11 +193,33 @@ async def test_checkpoints_are_numbered_without_gaps(engine: Engine) -> None:
 async def test_the_outbox_keeps_the_order_of_a_tokens_events(engine: Engine) -> None:
     events = [an_event("tok_1", 1), an_event("tok_1", 2), an_event("tok_2", 1)]
     await write(engine, outbox=[events[2], events[1], events[0]])
-    assert await engine.outbox.pending(10) == events
-    assert await engine.outbox.pending(2) == events[:2]
-    await engine.outbox.delivered(events[:2])
-    await engine.outbox.delivered(events[:1])  # at least once: gone is as good
-    assert await engine.outbox.pending(10) == events[2:]
+    assert await waiting(engine.outbox) == events
+    await deliver(engine.outbox, *events[:2])
+    await deliver(engine.outbox, *events[:1])  # at least once: gone is as good
+    assert await waiting(engine.outbox) == events[2:]
+
+
+async def test_a_cut_off_page_of_the_outbox_leaves_out_no_earlier_event(engine: Engine) -> None:
+    events = [an_event(f"tok_{n}", revision) for n in range(30) for revision in (1, 2, 3)]
+    await write(engine, outbox=events)
+    for lease in await leases(engine.outbox):
+        for limit in (1, 2, 4, 5):
+            revisions: dict[str, list[int]] = {}
+            for row in await engine.outbox.pending(lease, limit):
+                revisions.setdefault(row.subject, []).append(row.revision)
+            assert revisions
+            assert all(each == [1, 2, 3][: len(each)] for each in revisions.values())
+
+
+async def test_the_outbox_says_how_much_waits_and_since_when(engine: Engine) -> None:
+    empty = [await engine.outbox.backlog(lease) for lease in await leases(engine.outbox)]
+    assert {(each.depth, each.oldest) for each in empty} == {(0, 0)}
+    rows = [an_event(f"tok_{n}")._replace(time=1_000 + n) for n in range(20)]
+    unsaid = an_event("tok_x")  # of a release that noted no time
+    await write(engine, outbox=[*rows, unsaid])
+    found = [await engine.outbox.backlog(lease) for lease in await leases(engine.outbox)]
+    assert sum(each.depth for each in found) == 21
+    assert min(each.oldest for each in found if each.oldest) == 1_000
 
 
 async def test_a_tenant_has_one_active_key_a_purpose(engine: Engine) -> None:

@@ -26,7 +26,8 @@ from tests.doubles.vault_ledger import CHAIN, TENANT
 from vault.adapters.engine import Engine
 from vault.domain.card import CardKey
 from vault.usecases.ledger.delta import CardChange, PointerChange
-from vault.usecases.ledger.state import AppliedKey, Control, NumberOf, RequestKey, Want
+from vault.usecases.ledger.links import HOLDERS
+from vault.usecases.ledger.state import AppliedKey, Control, Holder, NumberOf, RequestKey, Want
 from vault.usecases.ports import Conflict, DataFault, StoreBroken
 
 
@@ -61,7 +62,8 @@ CLASHES: dict[str, dict[str, Any]] = {
     "a request id that is there": {"requests": [a_request("r-1")]},
     "a request id twice": {"requests": [a_request("r-2"), a_request("r-2")]},
     "a number that is there": {"numbers": {a_number("fp_tok_1"): "fp_other"}},
-    "a number that was forgotten": {"cards": added(a_card("tok_2", fingerprint="fp_forgotten"))},
+    "a number that was forgotten": {"known_numbers": {a_number("fp_forgotten"): "fp_forgotten"}},
+    "a number that is another's by now": {"known_numbers": {a_number("fp_tok_1"): "fp_other"}},
     "a version that is there": {"versions": [a_version("tok_1", 1)]},
     "a version that is not there": {"dropped_versions": [(TENANT, "tok_1", 2)]},
     "an answer that is there": {"applied": [(APPLIED, "STALE", 2_000)]},
@@ -227,8 +229,41 @@ async def test_holders_are_the_cards_that_have_or_had_a_number(engine: Engine) -
     state = await engine.store.read(
         CHAIN, Want(numbers={number, missing}, holders={number, missing})
     )
-    assert state.held == {number: {former.key: 1, current.key: current.credential_version}}
-    assert set(state.cards) == {former.key, current.key}
+    assert state.held == {
+        number: {
+            former.key: Holder(1, False, "ACTIVE", "FPAN", 0),
+            current.key: Holder(1, True, "ACTIVE", "FPAN", 0),
+        }
+    }
+    assert not state.cut
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_of_a_number_that_many_hold_a_bounded_part_is_read(engine: Engine, more: int) -> None:
+    cards = [a_card(f"tok_{at:04}", fingerprint="fp_all") for at in range(HOLDERS + more)]
+    keeper = a_card("tok_old", fingerprint="fp_now")
+    versions = [
+        a_version("tok_old", number, fingerprint="fp_had") for number in range(1, HOLDERS + more)
+    ]
+    now, before = a_number("now"), a_number("before")
+    await write(
+        engine,
+        cards=added(*cards, keeper),
+        versions=versions,
+        numbers={**numbers_of(keeper), now: "fp_all", before: "fp_had"},
+    )
+    both = {now, before}
+    state = await engine.store.read(CHAIN, Want(numbers=both, holders=both))
+    assert len(state.held[now]) in {HOLDERS, HOLDERS + more}
+    assert state.cut == ({now} if more else set())
+    assert list(state.held[before]) == [keeper.key]
+    assert state.cards == {}  # few columns of each, not whole cards
+    await write(
+        engine,
+        versions=[a_version("tok_old", HOLDERS + at, fingerprint="fp_had") for at in (1, 2)],
+    )
+    state = await engine.store.read(CHAIN, Want(numbers=both, holders=both))
+    assert before in state.cut  # versions of one card, but there might be another behind them
 
 
 async def test_versions_and_answers_come_when_asked_for(engine: Engine) -> None:
@@ -307,6 +342,8 @@ async def test_every_column_of_a_card_comes_back_as_it_went_in(engine: Engine) -
     await add_cards(engine, card)
     changed = card._replace(revision=2, sealed=None, expiry_unconfirmed=False, fingerprint="")
     assert await engine.reader.cards([card.key]) == {card.key: card}
+    asked = [card.key, card.key, CardKey("other", card.token), CardKey(card.tenant, "tok_none")]
+    assert await engine.reader.editions(asked) == {card.key: (1, card.update_time)}
     await write(engine, cards={card.key: CardChange(1, changed)})
     (found,) = (await engine.reader.cards([card.key])).values()
     assert found == changed

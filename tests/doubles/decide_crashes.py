@@ -15,10 +15,10 @@ from tests.doubles.vault_ledger import encode_event
 from vault.adapters.local_kms import LocalKms
 from vault.adapters.memory.ports import engine_over
 from vault.adapters.memory.tables import Tables
-from vault.domain.audit import GENESIS, ChainHead, chained_hash
+from vault.domain.audit import GENESIS, ChainHead, chained_hash, ended_by
 from vault.domain.intents import Entry
 from vault.domain.outcome import Outcome
-from vault.usecases.chain_start import ended_by, start_chain
+from vault.usecases.chain_start import start_chain
 from vault.usecases.decide.decider import Decider
 from vault.usecases.key_making import KeyMaker
 from vault.usecases.keyring import CachedKeyring

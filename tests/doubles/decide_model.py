@@ -23,6 +23,7 @@ class Kept:
     network: bool = False
     purge: int = 0
     gone: bool = False
+    unconfirmed: bool = False  # the expiry is the old number's
 
 
 @dataclass
@@ -59,6 +60,16 @@ class Modelled:
         live = self.status in LIVE and not self.deleted_at(now)
         return live and bool(self.customer) and not self.expires
 
+    def confirmed_by(self, number: int, said: Answer) -> bool:
+        """Tell whether an answer says the expiry that was kept without being said."""
+        kept = self.now_kept
+        return kept.unconfirmed and (number, said.expiry) == (kept.number, kept.expiry)
+
+    def confirm(self, old: Kept, said: Answer) -> None:
+        """Note whether the version that an answer left has its expiry from its number's issuer."""
+        if self.now_kept.number != old.number or said.expiry:
+            self.now_kept.unconfirmed = not said.expiry
+
     def put(self, now: int, number: int, expiry: int, *, network: bool) -> None:
         """Make a version, if this is one."""
         old = self.now_kept
@@ -94,10 +105,12 @@ class Model:
         if revision and revision != card.revision:
             return "REVISION_CONFLICT"
         old = card.now_kept
-        number, expiry = number or old.number, expiry or old.expiry
+        said, number, expiry = expiry, number or old.number, expiry or old.expiry
         if number != old.number or (expiry != old.expiry and card.status == "NEEDS_CARDHOLDER"):
             card.status = "ACTIVE"
         card.put(now, number, expiry, network=False)
+        if said:
+            card.now_kept.unconfirmed = False
         card.revision += 1
         return "ok"
 
@@ -175,13 +188,14 @@ class Model:
         changes = (number, expiry, status) != (old.number, old.expiry, card.status)
         if card.heard and event < card.heard:
             return "STALE"
-        if card.heard and event == card.heard:
-            return "CONFLICT" if changes else "NO_CHANGE"
+        if changes and card.heard and event == card.heard:
+            return "CONFLICT"
         if number == old.number and expiry < old.expiry:
             return "REJECTED"
-        if not changes:
+        if not changes and not card.confirmed_by(number, said):
             return "NO_CHANGE"
         card.put(now, number, expiry, network=True)
+        card.confirm(old, said)
         card.status, card.heard, card.revision = status, event, card.revision + 1
         return "APPLIED"
 
@@ -221,7 +235,8 @@ class Model:
         number = said.number or way[0].number
         known = [kept for kept in way[1:] if kept.number == number]
         brings = bool(said.number or said.expiry)
-        if brings and any(not said.expiry or said.expiry == kept.expiry for kept in known):
+        repeated = any(not said.expiry or said.expiry == kept.expiry for kept in known)
+        if brings and repeated and not card.confirmed_by(number, said):
             return "NO_CHANGE"
         return None
 

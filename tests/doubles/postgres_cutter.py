@@ -19,8 +19,15 @@ class Cutter:
         self._side: Side = "client"
         self._left = -1
         self._torn = False
+        self._refusing = False
+        self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.cuts = 0
+
+    @property
+    def left(self) -> int:
+        """Return how many messages may still pass; -1 where nothing is to be cut."""
+        return self._left
 
     def arm(self, side: Side, messages: int, *, torn: bool) -> None:
         """Cut when `side` sends the message behind this many; `torn` lets half of it through."""
@@ -30,15 +37,33 @@ class Cutter:
         """Forward everything again."""
         self._left = -1
 
+    def refuse(self) -> None:
+        """Close new connections at once, as a host that does not serve."""
+        self._refusing = True
+
+    def break_all(self) -> None:
+        """End the connections that there are, as a host that dies."""
+        for each in self._open:
+            each.transport.abort()
+
+    def accept(self) -> None:
+        """Take connections again."""
+        self._refusing = False
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Stand between one client and the server."""
+        if self._refusing:
+            writer.transport.abort()
+            return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target)
         both = (writer, server_writer)
+        self._open.update(both)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pump("client", reader, server_writer, both))
                 tasks.create_task(self._pump("server", server_reader, writer, both))
         finally:
+            self._open.difference_update(both)
             for each in both:
                 each.transport.abort()
 

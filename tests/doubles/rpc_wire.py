@@ -28,7 +28,7 @@ def vault_routes() -> tuple[Route, ...]:
     return routes(
         Handlers(
             tokenize=TokenizeHandlers(_NOTHING, _NOTHING, _NOTHING),
-            cards=CardHandlers(_NOTHING, _NOTHING, _NOTHING),
+            cards=CardHandlers(_NOTHING, _NOTHING, _NOTHING, _NOTHING),
             changes=ChangeHandlers(_NOTHING, _NOTHING),
             reveals=RevealHandlers(_NOTHING, _NOTHING),
             credentials=CredentialHandlers(_NOTHING, _NOTHING, _NOTHING, _NOTHING),

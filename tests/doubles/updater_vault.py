@@ -1,6 +1,6 @@
 """A vault for the updater's tests: what `Vault` promises, with the real semantics, in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from cards.brands import Brand
@@ -10,7 +10,7 @@ from cards.pan import Pan
 from cards.testcards import test_pan as number_for_test
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus, Credential
-from updater.domain.errors import VaultUnavailable
+from updater.domain.errors import VaultRefused, VaultUnavailable
 from updater.usecases.ports import (
     CardUpdate,
     CredentialPage,
@@ -74,7 +74,7 @@ class DoubleVault:
     batches: list[int] = field(default_factory=list)
     down: bool = False
     page: int = 2
-    clock: int = 0
+    now_us: Callable[[], int] = lambda: 0
     counter: int = 1000
 
     def add(
@@ -101,21 +101,34 @@ class DoubleVault:
         return card
 
     def touch(self, card: KeptCard) -> None:
-        """Note a change: streams show the card again."""
-        self.clock += 1
-        card.changed = self.clock
+        """Note a change: streams show the card again to those who ask for changes since then."""
+        card.changed = self.now_us()
         card.revision += 1
 
-    async def credentials(self, tenant: str, cursor: str) -> AsyncIterator[CredentialPage]:
+    async def credentials(
+        self, tenant: str, cursor: str, changed_since: int
+    ) -> AsyncIterator[CredentialPage]:
+        """Go by token, as the real one does: what changes behind the cursor isn't shown again."""
         self._check()
-        since = int(cursor or "0")
-        changed = sorted(
-            (c for (of, _), c in self.cards.items() if of == tenant and c.changed > since),
-            key=lambda card: card.changed,
-        )
-        for start in range(0, len(changed), self.page):
-            part = changed[start : start + self.page]
-            yield CredentialPage([card.seen() for card in part], str(part[-1].changed))
+        after = self._after(cursor, changed_since)
+        while part := self._page(tenant, after, changed_since):
+            after = part[-1].token
+            yield CredentialPage([card.seen() for card in part], f"{changed_since}/{after}")
+
+    @staticmethod
+    def _after(cursor: str, changed_since: int) -> str:
+        since, _, token = cursor.partition("/")
+        if cursor and since != str(changed_since):  # a cursor belongs to its filters
+            raise VaultRefused("another stream's cursor")
+        return token
+
+    def _page(self, tenant: str, after: str, changed_since: int) -> Sequence[KeptCard]:
+        found = [
+            card
+            for (of, token), card in sorted(self.cards.items())
+            if of == tenant and token > after and card.changed >= changed_since
+        ]
+        return found[: self.page]
 
     async def reveal(self, tenant: str, tokens: Sequence[str]) -> Sequence[Revealed | NotRevealed]:
         self._check()

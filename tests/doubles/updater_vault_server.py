@@ -35,7 +35,8 @@ class CredentialServer(credential_service_pb2_grpc.CredentialServiceServicer):
 
     async def StreamCredentials(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         await self.enter(context)
-        async for page in self.vault.credentials(self.tenants[-1], request.cursor):
+        since = request.changed_since.ToMicroseconds()
+        async for page in self.vault.credentials(self.tenants[-1], request.cursor, since):
             cards = [credential_message(card) for card in page.credentials]
             yield credential_service_pb2.StreamCredentialsResponse(
                 credentials=cards, cursor=page.cursor

@@ -1,7 +1,7 @@
-"""The whole updater over real SQLite, real files and real OpenPGP, with a vault double."""
+"""The whole updater over a real database, real files and real OpenPGP, with a vault double."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,11 @@ from pysequoia import Cert, Tsk, decrypt, encrypt
 from cards.brands import Brand, brand_of
 from tests.doubles.updater_faults import Faults, Faulty
 from tests.doubles.updater_vault import DoubleVault
+from updater.adapters.engine import Engine
 from updater.adapters.exchange_directory import ExchangeDirectory
 from updater.adapters.marks import load_marks, make_marks_key
 from updater.adapters.openpgp import OpenPgp, load_cipher, make_exchange_keys
-from updater.adapters.sqlite.database import open_database
-from updater.adapters.sqlite.enrolments import SqliteEnrolments
-from updater.adapters.sqlite.feeds import SqliteFeeds
-from updater.adapters.sqlite.incidents import SqliteIncidents
-from updater.adapters.sqlite.inquiries import SqliteInquiries
+from updater.adapters.sqlite.open import open_sqlite
 from updater.domain.enrolment import AskingPolicy
 from updater.files.cybersource import read_request, write_response
 from updater.files.cybersource_records import (
@@ -118,6 +115,11 @@ def brand_asked(record: RequestRecord) -> Brand:
     return brand_of(record.number.reveal())
 
 
+def sqlite_in(root: Path) -> AbstractAsyncContextManager[Engine]:
+    """Open the embedded database of a world."""
+    return open_sqlite(root / "updater.db")
+
+
 @dataclass
 class World:
     """Everything a test needs; `restart` is what a new process does after a crash."""
@@ -131,11 +133,12 @@ class World:
     channel: Channel
     merchant_ids: Mapping[tuple[str, str], str] = field(default_factory=dict)
     batch: int = 1000
+    opens: Callable[[Path], AbstractAsyncContextManager[Engine]] = sqlite_in
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Updater]:
         """Run the updater as one process would, until the block is left."""
-        async with open_database(self.root / "updater.db") as database:
+        async with self.opens(self.root) as engine:
 
             def faulty(port: Any) -> Any:
                 return Faulty(port, self.faults)
@@ -144,10 +147,10 @@ class World:
                 vault=faulty(self.vault),
                 cipher=faulty(self.cipher),
                 exchange=faulty(ExchangeDirectory(self.root / "exchange")),
-                enrolments=faulty(SqliteEnrolments(database)),
-                inquiries=faulty(SqliteInquiries(database)),
-                feeds=faulty(SqliteFeeds(database)),
-                incidents=faulty(SqliteIncidents(database)),
+                enrolments=faulty(engine.enrolments),
+                inquiries=faulty(engine.inquiries),
+                feeds=faulty(engine.feeds),
+                incidents=faulty(engine.incidents),
                 marks=load_marks(self.root / "keys"),
                 clock=self.clock,
             )
@@ -167,11 +170,12 @@ def make_world(
         root / "exchange",
         script,
     )
+    clock = HandClock()
     world = World(
         root=root,
-        vault=DoubleVault(),
+        vault=DoubleVault(now_us=lambda: clock.now),
         faults=Faults(),
-        clock=HandClock(),
+        clock=clock,
         acquirer=acquirer,
         cipher=load_cipher(root / "keys"),
         channel=Channel(CHANNEL, POLICY, {}, "notify@example.org"),

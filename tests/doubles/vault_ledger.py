@@ -71,10 +71,16 @@ class WarmKeyring:
         self._keys: dict[str, TenantKeys] = {}
 
     def peek(self, tenant: str) -> TenantKeys | None:
-        return self._keys.setdefault(tenant, keys_of(tenant))
+        return self._warm(tenant)
 
     async def warm(self, tenant: str) -> TenantKeys:
-        return self._keys.setdefault(tenant, keys_of(tenant))
+        return self._warm(tenant)
+
+    def _warm(self, tenant: str) -> TenantKeys:
+        keys = self._keys.get(tenant)
+        if keys is None:
+            keys = self._keys[tenant] = keys_of(tenant)
+        return keys
 
 
 class ColdKeyring:

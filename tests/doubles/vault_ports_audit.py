@@ -57,12 +57,15 @@ class FakeAuditStore:
     async def open_chains(self) -> list[ChainHead]:
         return [self.head(chain) for chain in self.rows if chain not in self.ended]
 
-    async def abandoned_chains(self) -> list[ChainHead]:
+    async def abandoned_chains(self, for_us: int = 0) -> list[ChainHead]:
         return await self.open_chains()
 
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         rows = [row for chain in self.rows.values() for row in chain]
         return rows[: query.limit]
+
+    async def audit_reach(self, after: tuple[str, int], records: int) -> tuple[str, int] | None:
+        return None
 
     async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
         self.reads += 1

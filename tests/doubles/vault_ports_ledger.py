@@ -36,6 +36,8 @@ class FakeHousekeeping:
         self.old: list[tuple[CardKey, int]] = []
         self.requests = 0
         self.before = 0
+        self.answers = 0
+        self.answers_before = 0
         self.calls = 0
         self.fault: StoreError | None = None
 
@@ -57,6 +59,13 @@ class FakeHousekeeping:
         self.before = before
         gone = min(self.requests, limit)
         self.requests -= gone
+        return gone
+
+    async def purge_answers(self, before: int, limit: int) -> int:
+        self._asked(before)
+        self.answers_before = before
+        gone = min(self.answers, limit)
+        self.answers -= gone
         return gone
 
     def _asked(self, time: int) -> None:

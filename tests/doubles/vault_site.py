@@ -144,6 +144,7 @@ def site_config(directory: Path, **settings: Any) -> VaultConfig:
         "database_url": f"sqlite:///{directory}/vault.db",
         "events_url": f"file://{directory}/events.jsonl",
         "endpoint_delay": timedelta(0),
+        "connection_age": timedelta(minutes=5),  # so that a stop doesn't wait for connections
         **settings,
     }
     return VaultConfig.load(**values)

@@ -9,6 +9,13 @@ import pytest
 from tests.parts.servers.postgres import PostgresServer, postgres_server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what makes the runs longer than the usual one."""
+    parser.addoption("--updater-kills", type=int, default=10, help="deaths during a cycle")
+    parser.addoption("--kafka-kills", type=int, default=10, help="kills of each kind")
+    parser.addoption("--kafka-backlog", type=int, default=10_000, help="events to drain")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Run PostgreSQL for the whole session."""

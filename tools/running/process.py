@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from chassis.address import split_address
+from tools.running.guardian import mind
 
 _LOOK: Final = 0.05
 _PROBE_TIMEOUT: Final = 2.0
@@ -66,6 +67,7 @@ class Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        mind(self._child.pid)
 
     async def ready(self, ops_address: str, within: float = 30.0) -> None:
         """Wait until `/readyz` says so. Raises ProcessFailed if the child ends or takes longer."""

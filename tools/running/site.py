@@ -72,7 +72,11 @@ class Site:
         cls, root: Path | None = None, settings: Mapping[str, str] | None = None
     ) -> AsyncIterator[Self]:
         """Make an installation on free ports under `root` (default: a directory that goes)."""
-        quick = {"CARDVAULT_ENDPOINT_DELAY": "PT0S", "CARDVAULT_UPDATER_ENDPOINT_DELAY": "PT0S"}
+        quick = {
+            "CARDVAULT_ENDPOINT_DELAY": "PT0S",
+            "CARDVAULT_UPDATER_ENDPOINT_DELAY": "PT0S",
+            "CARDVAULT_CONNECTION_AGE": "PT5M",  # so that a stop doesn't wait for connections
+        }
         with ExitStack() as stack:
             home = root or Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="cardvault-"))

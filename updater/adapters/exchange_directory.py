@@ -61,7 +61,7 @@ class ExchangeDirectory:
             for folder in (self._outbox, *self._shelves.values())
             for path in folder.iterdir()
             # By the time it got here, which a rename updates: not when the sender wrote it.
-            if path.lstat().st_ctime < before
+            if path.lstat().st_ctime < before and (path.is_symlink() or not path.is_dir())
         ]
         for path in old:
             path.unlink(missing_ok=True)
@@ -81,6 +81,8 @@ class ExchangeDirectory:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name.endswith(_ON_THEIR_WAY):
                     continue
+                if not _is_text(entry.name):
+                    continue  # no channel's name, and none that could be kept: it stops no other
                 # A link or a folder is nothing a channel delivers; a link could lead anywhere.
                 with contextlib.suppress(FileNotFoundError):
                     if entry.is_file(follow_symlinks=False):
@@ -113,6 +115,11 @@ def _plain(name: str) -> str:
     if not name or name in {".", ".."} or "/" in name or "\0" in name:
         raise ValueError("a file's name is expected, not a path")
     return name
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a name's bytes were UTF-8: what wasn't is carried in surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _sync(folder: Path) -> None:

@@ -56,10 +56,14 @@ class VaultClient:
         self._call_s: Final = call_deadline.total_seconds()
         self._stream_s: Final = stream_deadline.total_seconds()
 
-    async def credentials(self, tenant: str, cursor: str) -> AsyncIterator[CredentialPage]:
-        """Yield what changed after `cursor` (empty: everything), in order of change."""
+    async def credentials(
+        self, tenant: str, cursor: str, changed_since: int
+    ) -> AsyncIterator[CredentialPage]:
+        """Yield the cards that changed at or after a time, in the order of their tokens."""
         request = credential_service_pb2.StreamCredentialsRequest(
-            statuses=convert.ALL_STATUSES, cursor=cursor
+            statuses=convert.ALL_STATUSES,
+            cursor=cursor,
+            changed_since=convert.timestamp(changed_since) if changed_since else None,
         )
         call = self._credentials.StreamCredentials(
             request, timeout=self._stream_s, metadata=tenant_metadata(tenant)

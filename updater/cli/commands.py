@@ -2,6 +2,7 @@
 
 import click
 
+from updater.cli.doctor import doctor
 from updater.cli.exceptions import exceptions
 from updater.cli.feeds import feeds
 from updater.cli.init import init
@@ -31,5 +32,5 @@ def updater() -> None:
     """Keep stored cards current by asking the card networks what became of them."""
 
 
-for command in (init, serve, migrate, check_config, run_once, feeds, exceptions):
+for command in (init, serve, migrate, check_config, doctor, run_once, feeds, exceptions):
     updater.add_command(command)

@@ -7,12 +7,11 @@ import click
 from rich.console import Console
 
 from chassis.clock import SystemClock
-from updater.adapters.sqlite.database import open_beside
-from updater.adapters.sqlite.incidents import SqliteIncidents
 from updater.cli.settings import load_config, told
 from updater.cli.tables import exceptions_table
 from updater.config import UpdaterConfig
 from updater.domain.feed import ExceptionKind, Incident
+from updater.stores import open_beside
 
 
 @click.command()
@@ -51,13 +50,13 @@ async def _page(
     after: int,
     limit: int,
 ) -> Sequence[Incident]:
-    async with open_beside(config.database_path) as database:
-        return await SqliteIncidents(database).page(
+    async with open_beside(config) as engine:
+        return await engine.incidents.page(
             unresolved_only=unresolved_only, kinds=kinds, after=after, limit=limit
         )
 
 
 async def _resolve(config: UpdaterConfig, exception_id: int, note: str) -> Incident:
-    async with open_beside(config.database_path, writable=True) as database:
+    async with open_beside(config, writable=True) as engine:
         now = SystemClock().now_us()
-        return await SqliteIncidents(database).resolve(exception_id, note, now)
+        return await engine.incidents.resolve(exception_id, note, now)

@@ -5,12 +5,11 @@ import asyncio
 import click
 from rich.console import Console
 
-from updater.adapters.sqlite.database import open_beside
-from updater.adapters.sqlite.feeds import SqliteFeeds
 from updater.cli.settings import load_config, told
 from updater.cli.tables import feeds_table
 from updater.config import UpdaterConfig
 from updater.domain.feed import FeedReport, FeedState
+from updater.stores import open_beside
 
 
 @click.command()
@@ -25,7 +24,7 @@ def feeds(state: tuple[str, ...], limit: int) -> None:
 
 
 async def _reports(config: UpdaterConfig, states: list[FeedState], limit: int) -> list[FeedReport]:
-    async with open_beside(config.database_path) as database:
-        store = SqliteFeeds(database)
+    async with open_beside(config) as engine:
+        store = engine.feeds
         files = await store.page(tenant="", states=states, before=(0, ""), limit=limit)
         return [await store.report(file.feed_id) for file in files]

@@ -13,7 +13,9 @@ from chassis.runtime import forbid_core_dumps, run
 from updater.cli.settings import load_config, told
 from updater.cli.tables import report_as_data, report_tables
 from updater.config import UpdaterConfig
+from updater.stores import TURN_WITHIN
 from updater.usecases.cycle import CycleReport
+from updater.usecases.duty import take_duty
 from updater.usecases.take_in import Taken
 from updater.wiring import open_updater
 
@@ -52,6 +54,7 @@ def run_once(*, wait: float, poll: float, ask: bool, as_json: bool) -> None:
 
 async def _run(config: UpdaterConfig, *, wait: float, poll: float, ask: bool) -> CycleReport:
     async with open_updater(config) as updater:
+        await take_duty(updater.ports.duty, TURN_WITHIN)
         asked = await updater.cycle.ask() if ask else CycleReport()
         report = asked
         until = time.monotonic() + wait

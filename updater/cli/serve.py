@@ -14,11 +14,10 @@ from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, read_key_pair
 from updater.adapters.marks import load_marks
 from updater.adapters.openpgp import load_cipher
-from updater.adapters.sqlite.database import latest_version, open_database, schema_version
 from updater.cli.settings import load_config, said, told
-from updater.config import UpdaterConfig
 from updater.domain.errors import UpdaterError
 from updater.rpc.routes import VOCABULARY
+from updater.stores import migrate as bring_up_to_date
 from updater.wiring import running_updater
 
 STARTING = (PolicyInvalid, CertificateInvalid, UpdaterError, OSError)
@@ -47,14 +46,7 @@ def migrate() -> None:
     """Bring the database to this version's schema."""
     config = load_config()
     with told():
-        before = schema_version(config.database_path)
-        asyncio.run(_migrate(config))
-        click.echo(f"{config.database_path}: schema {before} → {latest_version()}")
-
-
-async def _migrate(config: UpdaterConfig) -> None:
-    async with open_database(config.database_path):
-        return
+        click.echo(asyncio.run(bring_up_to_date(config)))
 
 
 @click.command("check-config")

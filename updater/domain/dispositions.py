@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from cards.outcomes import Outcome
+from cards.outcomes import COULD_NOT_ASK, SAYS_NOTHING
 
 
 class Disposition(StrEnum):
@@ -21,17 +21,7 @@ class Disposition(StrEnum):
     """The answer says nothing about the card: it is for an operator, and the vault isn't asked."""
 
 
-NEVER_SENT: Final = frozenset(
-    {
-        Outcome.UNKNOWN,
-        Outcome.UNSUPPORTED,
-        Outcome.REJECTED_INPUT,
-        Outcome.REJECTED_MERCHANT,
-        Outcome.REJECTED_DUPLICATE,
-        Outcome.CHANNEL_ERROR,
-        Outcome.UNANSWERED,
-    }
-)
+NEVER_SENT: Final = COULD_NOT_ASK | SAYS_NOTHING
 """Outcomes about the question, not about the card: no credential changes, nothing was checked."""
 
 FOR_AN_OPERATOR: Final = frozenset({Disposition.CONFLICT, Disposition.REJECTED})

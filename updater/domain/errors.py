@@ -132,3 +132,11 @@ class StoreUnavailable(UpdaterError):
     """The database did not answer; nothing is known to be changed."""
 
     reason = Reason.STORE_UNAVAILABLE
+
+
+class StoreBroken(StoreUnavailable):
+    """The database failed in a way after which nothing of it is known; the updater stops."""
+
+
+class StandsBy(StoreUnavailable):
+    """Another process on this database does the work; nothing was changed."""

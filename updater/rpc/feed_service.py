@@ -47,7 +47,9 @@ class FeedHandlers:
         self, request: pb.GetFeedFileRequest, call: Call
     ) -> pb.GetFeedFileResponse:
         """Return one file with its counts."""
-        report = await self.updater.ports.feeds.report(request.feed_file_id)
-        if report.file.tenant != call.tenant:
+        file = await self.updater.ports.feeds.find(request.feed_file_id)
+        if file is None or file.tenant != call.tenant:
+            # One answer for both, to the letter: another tenant's file is none.
             raise FeedFileNotFound("the tenant has no such feed file")
+        report = await self.updater.ports.feeds.report(file.feed_id)
         return pb.GetFeedFileResponse(feed_file=messages.feed_file(report.file, report.counts))

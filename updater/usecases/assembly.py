@@ -1,19 +1,23 @@
 """The use cases, put together over one set of ports: the same for the service and its tests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from chassis.events.ports import Outbox
 from updater.usecases.apply import BATCH, Apply
 from updater.usecases.choose import Channel, ChooseCards
 from updater.usecases.correlate import Correlate
 from updater.usecases.cycle import Cycle
 from updater.usecases.desk import Desk
+from updater.usecases.duty import Alone
 from updater.usecases.enrol import Enrol
+from updater.usecases.passes import Passes
 from updater.usecases.poll import Poll
 from updater.usecases.ports import (
     Cipher,
     Clock,
+    Duty,
     EnrolmentStore,
     Exchange,
     FeedStore,
@@ -39,6 +43,8 @@ class Ports:
     incidents: IncidentStore
     marks: Marks
     clock: Clock
+    duty: Duty = field(default_factory=Alone)
+    outbox: Outbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def assemble(
     )
     desk = Desk(
         channel=channel.name,
-        enrol=enrol,
+        passes=Passes(enrol, ports.clock),
         choose=choose,
         enrolments=ports.enrolments,
         inquiries=ports.inquiries,

@@ -12,7 +12,7 @@ from updater.domain.errors import (
 )
 from updater.domain.inquiry import Inquiry
 from updater.usecases.choose import ChooseCards, Wish
-from updater.usecases.enrol import Enrol
+from updater.usecases.passes import Passes
 from updater.usecases.ports import Clock, EnrolmentStore, InquiryStore, RequestMark
 
 
@@ -21,7 +21,7 @@ class Desk:
     """Serve single requests. Each is safe to retry with the same request id."""
 
     channel: str
-    enrol: Enrol
+    passes: Passes
     choose: ChooseCards
     enrolments: EnrolmentStore
     inquiries: InquiryStore
@@ -31,8 +31,11 @@ class Desk:
         self, tenant: str, token: str, account: str, *, mark: RequestMark
     ) -> Enrolment:
         """Enrol a card, if its consent stands at the vault. Raises what the API documents."""
-        await self.enrol(tenant)
+        await self.passes.recent(tenant)
         card = await self.enrolments.get(tenant, token, account)
+        if card is None or not card.covered:  # its consent may be newer than that pass
+            await self.passes.fresh(tenant)
+            card = await self.enrolments.get(tenant, token, account)
         if card is None or not card.covered:
             if await self.enrolments.knows(tenant, token):
                 raise NotCovered("no consent stands for this card and merchant account")
@@ -61,7 +64,7 @@ class Desk:
             raise ChannelUnknown("no channel of this name is configured")
         if wish.mark is not None and (before := await self.inquiries.by_request(wish.mark)):
             return before
-        await self.enrol(tenant)
+        await self.passes.recent(tenant)
         opened = await self.choose(tenant, wish)
         if not opened:
             raise NothingToAsk("no card is due")

@@ -92,8 +92,14 @@ class CredentialPage:
 class Vault(Protocol):
     """The vault over its API. Every method raises VaultUnavailable or VaultRefused."""
 
-    def credentials(self, tenant: str, cursor: str) -> AsyncIterator[CredentialPage]:
-        """Yield what changed after `cursor` (empty: everything), in order of change."""
+    def credentials(
+        self, tenant: str, cursor: str, changed_since: int
+    ) -> AsyncIterator[CredentialPage]:
+        """Yield the cards that changed at or after a time (µs; 0: all), in the order of tokens.
+
+        It goes on after `cursor`, which belongs to this `changed_since`; empty: from the start. A
+        card that changes behind the cursor meanwhile is not shown again.
+        """
 
     async def reveal(self, tenant: str, tokens: Sequence[str]) -> Sequence[Revealed | NotRevealed]:
         """Reveal up to 1,000 cards for an inquiry, in the order given, each on its own."""
@@ -193,7 +199,7 @@ class EnrolmentStore(Protocol):
     """Which cards are asked about. Each method is one durable transaction."""
 
     async def cursor(self, tenant: str) -> str:
-        """Return how far the tenant's credentials were read."""
+        """Return how far the tenant's credentials were read, as the last page said; else empty."""
 
     async def sync(self, tenant: str, page: CredentialPage, *, enrol: bool, at: int) -> int:
         """Take in a page and its cursor; return how many enrolments are new or changed.
@@ -292,7 +298,10 @@ class FeedStore(Protocol):
         """Keep a file that brings nothing (quarantined, duplicate). Adding it again is nothing."""
 
     async def admit(self, file: FeedFile, answers: Sequence[Answer]) -> None:
-        """Keep a validated file and its answers. Raises BatchAlreadyAnswered."""
+        """Keep a validated file and its answers; one that was quarantined is so no more.
+
+        Raises BatchAlreadyAnswered.
+        """
 
     async def pending(self, feed_id: str) -> Collection[tuple[int, str]]:
         """Return the (ordinal, token) of answers without a disposition."""
@@ -336,6 +345,19 @@ class IncidentStore(Protocol):
 
     async def resolve(self, exception_id: int, resolution: str, at: int) -> Incident:
         """Note what was done. Raises IncidentNotFound; resolving again changes nothing."""
+
+
+class Duty(Protocol):
+    """Whether this process does the work, of several on one database."""
+
+    async def taken(self) -> None:
+        """Wait until it does."""
+
+    async def lost(self) -> None:
+        """Wait until it does no more; nothing more may be begun."""
+
+    async def confirm(self) -> None:
+        """Make sure that nobody has taken over. Raises StandsBy, StoreUnavailable."""
 
 
 class Marks(Protocol):

@@ -41,6 +41,10 @@ _ANSWERABLE = frozenset(
 )
 
 
+# Why a file was set aside that may open once our keys, or the acquirer's, are the right ones.
+_KEYS = frozenset({SealFault.WRONG_KEY.value, SealFault.BAD_SIGNATURE.value})
+
+
 class Taken(StrEnum):
     """What became of a file at this look."""
 
@@ -102,6 +106,12 @@ class TakeIn:
         same = next((file for file in known if file.name == fresh.name), None)
         if same is not None:
             return await self._resume(same, sealed)
+        if known and known[0].state is FeedState.VALIDATED:
+            # Not applied yet, and maybe gone under its own name: its bytes are here all the same.
+            # The copy is noted at the next look.
+            return await self._resume(known[0], sealed)
+        if known and _may_open_now(known[0]):
+            return await self._again(replace(known[0], name=fresh.name), sealed)
         if known:
             return await self._duplicate(fresh, sealed, known[0])
         if len(sealed) > MAX_SEALED:
@@ -169,6 +179,8 @@ class TakeIn:
 
     async def _resume(self, known: FeedFile, sealed: bytes) -> TakenIn:
         """Finish what an earlier run began, or shelve what is delivered again."""
+        if _may_open_now(known):
+            return await self._again(known, sealed)
         if known.state is FeedState.QUARANTINED:
             await self._put_aside(known.name, sealed)
             return TakenIn(Taken.QUARANTINED, known.feed_id)
@@ -181,6 +193,18 @@ class TakeIn:
         except _Refused as refused:  # unless our keys are other ones now
             return await self._stuck(known, refused.reason)
         return await self._apply(known, told)
+
+    async def _again(self, known: FeedFile, sealed: bytes) -> TakenIn:
+        """Take in what was set aside for its keys and has been delivered again."""
+        fresh = replace(known, state=FeedState.VALIDATED, reason="", offset=0)
+        try:
+            file = await self._parse(sealed, patient=False)
+            told, checked = await self._validate(file, fresh)
+            await self.feeds.admit(checked, [each.answer for each in told])
+        except (_Refused, BatchAlreadyAnswered):
+            await self._put_aside(known.name, sealed)
+            return TakenIn(Taken.QUARANTINED, known.feed_id)
+        return await self._apply(checked, told)
 
     async def _duplicate(self, fresh: FeedFile, sealed: bytes, first: FeedFile) -> TakenIn:
         """Note that known bytes came under another name, and do nothing else."""
@@ -251,3 +275,7 @@ class TakeIn:
             state=FeedState.VALIDATED,
             received_at=self.clock.now_us(),
         )
+
+
+def _may_open_now(known: FeedFile) -> bool:
+    return known.state is FeedState.QUARANTINED and known.reason in _KEYS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vault.usecases.ports import AuditStore, CardReader, Housekeeping, KeyStore, Outbox, Store
+from chassis.events.ports import Outbox
+from vault.usecases.ports import AuditStore, CardReader, Housekeeping, KeyStore, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,18 @@
-"""`audit`: verify and prove from a copy of the database and a public key; no vault is asked."""
+"""`audit`: verify and prove from the database, a copy or a dump, and a public key alone."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import BinaryIO, Final, NoReturn
 
 import click
 
 from chassis.files import write_public
-from vault.adapters.audit_verify.database import NotReadable, open_audit_file
+from vault.adapters.audit_verify.dump import write_dump
 from vault.adapters.audit_verify.findings import Report
+from vault.adapters.audit_verify.opening import open_trail
 from vault.adapters.audit_verify.proofs import (
     ProofInvalid,
     dump_checkpoint,
@@ -19,7 +21,9 @@ from vault.adapters.audit_verify.proofs import (
     load_proof,
     prove,
 )
+from vault.adapters.audit_verify.trail import NotReadable
 from vault.adapters.audit_verify.verify import verify_audit
+from vault.cli.public_key import public_key as public_key_command
 from vault.crypto.checkpoints import PublicKeys
 
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -28,10 +32,10 @@ _MAX_FILE: Final = 64 << 20
 
 _database = click.option(
     "--database",
-    type=_FILE,
-    default=Path(".cardvault/vault.db"),
+    default=".cardvault/vault.db",
     show_default=True,
-    help="The database, or a copy of it.",
+    help="An SQLite database or a copy, a dump, or postgresql://role@host/database (the password "
+    "in PGPASSWORD or a pass file).",
 )
 _public_key = click.option(
     "--public-key",
@@ -48,11 +52,14 @@ def audit() -> None:
     """Verify the audit without trusting the vault."""
 
 
+audit.add_command(public_key_command)
+
+
 @audit.command()
 @_database
 @_public_key
 @click.option("--checkpoint", type=_FILE, help="A checkpoint that was kept elsewhere.")
-def verify(database: Path, public_key: Path, checkpoint: Path | None) -> None:
+def verify(database: str, public_key: Path, checkpoint: Path | None) -> None:
     """Check every record against its chain and the signed checkpoints.
 
     Exit 0: nothing was touched. Exit 1: each act of tampering is named with its records. Exit 2:
@@ -81,7 +88,7 @@ def verify(database: Path, public_key: Path, checkpoint: Path | None) -> None:
 @_public_key
 @_output
 def prove_record(
-    chain: str, sequence: int, database: Path, public_key: Path, output: Path | None
+    chain: str, sequence: int, database: str, public_key: Path, output: Path | None
 ) -> None:
     """Prove that record SEQUENCE of CHAIN is in the audit, as a file that stands alone."""
     keys = _keys(public_key)
@@ -112,16 +119,46 @@ def check_proof(file: Path, public_key: Path) -> None:
 @audit.command("export-checkpoint")
 @_database
 @_output
-def export_checkpoint(database: Path, output: Path | None) -> None:
+def export_checkpoint(database: str, output: Path | None) -> None:
     """Write the newest checkpoint, to be kept where nobody who can write the database can."""
     try:
-        with open_audit_file(database) as file:
+        with open_trail(database) as file:
             newest = next(file.checkpoints(newest_first=True), None)
     except NotReadable as error:
         _unusable(error)
     if newest is None:
         raise click.ClickException("there is no checkpoint yet")
     _write(dump_checkpoint(newest), output)
+
+
+@audit.command("export")
+@_database
+@click.option("--output", type=_NEW_FILE, required=True, help="The dump: JSON lines, mode 0600.")
+def export(database: str, output: Path) -> None:
+    """Write the whole audit as a file that `verify`, `prove` and `export-checkpoint` read.
+
+    One snapshot. It holds who did what to which token, of every tenant, and no card number.
+    """
+    part = output.with_name(output.name + ".part")
+    try:
+        with open_trail(database) as file, _new(part) as out:
+            counts = write_dump(file, out)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(output)
+    except NotReadable as error:
+        part.unlink(missing_ok=True)
+        _unusable(error)
+    told = ", ".join(f"{counts[kind]} {kind}s" for kind in ("chain", "record", "checkpoint"))
+    click.echo(f"wrote {output}: {told}")
+
+
+def _new(part: Path) -> BinaryIO:
+    """Make a file that only its owner may read; one that is there is another export's."""
+    try:
+        return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError as error:
+        raise click.UsageError(f"{part}: {error.strerror}") from None
 
 
 def _keys(path: Path) -> PublicKeys:

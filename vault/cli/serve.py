@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from collections.abc import Callable
+from typing import Never
 
 import click
 import structlog
@@ -15,6 +19,8 @@ from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
 from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, ServerCertificates
+from chassis.workers.host import Alone, Host, open_worker
+from chassis.workers.plan import Plan
 from vault.adapters.kms.open import KmsInvalid, open_kms, probe
 from vault.adapters.local_kms import LocalKeyInvalid, LocalKms
 from vault.adapters.redis.open import RedisInvalid
@@ -43,18 +49,47 @@ BROKEN = 70  # EX_SOFTWARE of sysexits.h: a supervisor may start again, by hand 
 
 
 @click.command()
-def serve() -> None:
-    """Serve in the foreground until SIGTERM or SIGINT, then drain."""
-    config = load_config()
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes on one port (PostgreSQL).")
+def serve(workers: int | None) -> None:
+    """Serve in the foreground until SIGTERM or SIGINT, then drain.
+
+    With several workers, SIGHUP replaces them one after the other.
+    """
+    config = load_config(workers=workers)
+    if config.workers > 1:
+        become_supervisor(config)
+    _serve(config, Alone(config.ops_listen))
+
+
+@click.command("serve-worker", hidden=True)
+@click.option("--control", type=int, required=True)
+@click.option("--number", type=int, required=True)
+def serve_worker(control: int, number: int) -> None:
+    """Serve as one of a supervisor's workers; nobody else starts one."""
+    config = load_config(workers=None)
+    host = open_worker(control, leave_s(config))
+    with host.running():
+        _serve(config, host, worker=number, retire=host.retire)
+
+
+def _serve(
+    config: VaultConfig,
+    host: Host,
+    *,
+    worker: int | None = None,
+    retire: Callable[[], None] | None = None,
+) -> None:
     forbid_core_dumps()
     metrics = ChassisMetrics()
     configure_logs(
         service="vault",
         level=config.log_level,
+        worker=worker,
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    failures = run_service(until_signalled(running_vault(config, metrics=metrics)), STARTING)
+    running = running_vault(config, metrics=metrics, host=host)
+    failures = run_service(until_signalled(running, retire), STARTING)
     if any(isinstance(failure, StoreBroken) for failure in failures):
         # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
         # start recover from the log.
@@ -62,6 +97,29 @@ def serve() -> None:
         raise SystemExit(BROKEN)
     if failures:
         raise click.ClickException("; ".join(sorted(map(_said, failures))))
+
+
+def become_supervisor(config: VaultConfig) -> Never:
+    """Put a supervisor in this process's place: it starts workers, and never loads gRPC itself."""
+    plan = Plan(
+        service="vault",
+        command=(sys.executable, "-m", "vault", "serve-worker"),
+        workers=config.workers,
+        addresses=(config.listen, config.health_listen),
+        ops_listen=config.ops_listen,
+        leave_s=leave_s(config),
+        log_level=config.log_level,
+    )
+    os.execv(sys.executable, (sys.executable, "-m", "chassis.workers", plan.to_json()))  # noqa: S606
+
+
+def leave_s(config: VaultConfig) -> float:
+    """Return how long a worker may take to leave: its two waits, and a little for the last flush.
+
+    At most 29 seconds: Kubernetes kills everything after 30.
+    """
+    waits = config.endpoint_delay + config.drain_timeout
+    return min(waits.total_seconds() + 5.0, 29.0)
 
 
 @click.command()
@@ -93,9 +151,10 @@ async def _migrate(config: VaultConfig) -> None:
 
 
 @click.command("check-config")
-def check_config() -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="As of serve.")
+def check_config(workers: int | None) -> None:
     """Check settings, policy, certificates and keys without serving; exit 1 names what is wrong."""
-    config = load_config()
+    config = load_config(workers=workers)
     problems = []
     try:
         loaded = PolicyFile(config.policy, VOCABULARY).policy

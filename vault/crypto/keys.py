@@ -21,6 +21,7 @@ class KeyPurpose(StrEnum):
     SECURITY_CODE = "security_code"
     CHECKPOINT = "checkpoint"
     CODE_NAME = "code_name"
+    VIEW_NAME = "view_name"
 
 
 class KeyState(StrEnum):

@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cards.pan import Pan
 from vault.crypto.lengths import framed
 
-MAC_SIZE: Final = 32
-
 
 class MacKey:
     """One MAC key. Copying a keyed HMAC costs a third of making one."""

@@ -10,6 +10,8 @@ The verifier in `vault.adapters.audit_verify` reads these from a copy of the dat
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -37,6 +39,20 @@ class ChainHead(NamedTuple):
     hash: bytes
 
 
+REFUSALS: Final = "refusals"
+"""The action of a record that stands for several refusals; its note has their numbers."""
+
+
+def counted_note(counted: Mapping[str, int]) -> str:
+    """Return the note that tells how many refusals there were, by reason."""
+    return ", ".join(f"{reason} x{count}" for reason, count in sorted(counted.items()))
+
+
+START: Final = "vault.start"
+REAP: Final = "vault.reap"
+"""The two actions whose note names chains that the record's own transaction has ended."""
+
+
 class AuditFacts(NamedTuple):
     """Who did what to which card, and how it ended (PCI DSS v4.0.1, 10.2.2)."""
 
@@ -54,6 +70,8 @@ class AuditFacts(NamedTuple):
 
 
 _NAMES: Final = tuple([f',"{name}":' for name in AuditFacts._fields])
+_SAME: Final = 5  # of the facts, the first ones are the same for most of a caller's records
+_OTHER_NAMES: Final = _NAMES[_SAME:]
 
 
 def chained_hash(previous: bytes, record: bytes) -> bytes:
@@ -64,8 +82,8 @@ def chained_hash(previous: bytes, record: bytes) -> bytes:
 def link(head: ChainHead, time: int, facts: AuditFacts) -> tuple[AuditRow, ChainHead]:
     """Append one record to a chain and return its row and the chain's new head."""
     sequence = head.sequence + 1
-    parts = [f'{{"v":1,"chain":{_quoted(head.chain)},"seq":{sequence},"time":{time}']
-    for name, value in zip(_NAMES, facts, strict=True):
+    parts = [f'{_begun(head.chain)}{sequence},"time":{time}{_said(facts[:_SAME])}']
+    for name, value in zip(_OTHER_NAMES, facts[_SAME:], strict=True):
         if value:
             parts += (name, _quoted(value) if isinstance(value, str) else str(value))
     parts.append("}")
@@ -74,3 +92,35 @@ def link(head: ChainHead, time: int, facts: AuditFacts) -> tuple[AuditRow, Chain
     return AuditRow(head.chain, sequence, time, record, digest), ChainHead(
         head.chain, sequence, digest
     )
+
+
+@lru_cache(maxsize=8)
+def _begun(chain: str) -> str:
+    return f'{{"v":1,"chain":{_quoted(chain)},"seq":'
+
+
+@lru_cache(maxsize=1024)
+def _said(facts: tuple[str, ...]) -> str:
+    return "".join(
+        [name + _quoted(value) for name, value in zip(_NAMES, facts, strict=False) if value]
+    )
+
+
+def claims_of(heads: Sequence[ChainHead]) -> str:
+    """Return the note that names chains as ended, with their last records; empty for none."""
+    named = [[head.chain, head.sequence, head.hash.hex()] for head in heads]
+    return json.dumps(named, separators=(",", ":")) if named else ""
+
+
+def ended_by(record: bytes) -> tuple[ChainHead, ...]:
+    """Read from a record which chains it ended: a chain's first one, or a reaper's."""
+    if b"vault." not in record:
+        return ()  # most records are spared the reading
+    try:
+        fields = json.loads(record)
+        if fields["action"] not in {START, REAP} or "note" not in fields:
+            return ()
+        named = json.loads(fields["note"])
+        return tuple([ChainHead(str(c), int(s), bytes.fromhex(h)) for c, s, h in named])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ()

@@ -104,6 +104,17 @@ class CardKey(NamedTuple):
     token: str
 
 
+class Edition(NamedTuple):
+    """Which state of a card: its revision and the time of its last change, in microseconds.
+
+    The time tells apart what a restored backup, or a failover that lost an unacknowledged change,
+    would let happen twice under one revision.
+    """
+
+    revision: int
+    update_time: int
+
+
 class Card(NamedTuple):
     """The current state of one card. Times are microseconds since the epoch, 0 for none."""
 
@@ -143,6 +154,11 @@ class Card(NamedTuple):
     def key(self) -> CardKey:
         """The card's address."""
         return CardKey(self.tenant, self.token)
+
+    @property
+    def edition(self) -> Edition:
+        """Which state of the card this is."""
+        return Edition(self.revision, self.update_time)
 
     @property
     def times(self) -> Times:

@@ -53,7 +53,7 @@ class Contents:
             raise ValueError("something follows the contents")
         expiry = fields.get("expiry")
         return cls(
-            Pan(fields["number"]),
+            Pan.stored(fields["number"]),
             Expiry(int(expiry[:4]), int(expiry[5:])) if expiry else None,
             fields.get("name", ""),
             fields.get("address", ""),

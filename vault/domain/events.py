@@ -42,3 +42,9 @@ class OutboxRow(NamedTuple):
     revision: int
     type: str
     payload: bytes
+    time: int = 0
+
+    @property
+    def subject(self) -> str:
+        """Return what the event is about."""
+        return self.token

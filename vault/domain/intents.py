@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cards.outcomes import Outcome as UpdateOutcome
 from cards.pan import Pan
+from vault.domain.audit import ChainHead
 from vault.domain.card import CardKey, Hold, Kind, Status, StoredCredential, Times, TokenFormat
 from vault.domain.contents import Contents
 
@@ -171,6 +172,13 @@ class Note:
     note: str = ""
 
 
+@dataclass(slots=True, frozen=True)
+class EndChains:
+    """The reaper's: end the audit chains of dead processes, as they stand, and record it."""
+
+    heads: tuple[ChainHead, ...]
+
+
 Intent = (
     AddCard
     | EditCard
@@ -184,6 +192,7 @@ Intent = (
     | EraseCard
     | PurgeVersion
     | Note
+    | EndChains
 )
 
 

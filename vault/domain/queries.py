@@ -22,16 +22,17 @@ class CardQuery(NamedTuple):
 
 
 class AuditQuery(NamedTuple):
-    """A page of audit records of one tenant; `after` is the last (time, chain, sequence)."""
+    """Audit records of one tenant, behind the (chain, sequence) of `after` and up to `until`'s."""
 
     tenant: str
     limit: int
-    after: tuple[int, str, int] = (0, "", 0)
+    after: tuple[str, int] = ("", 0)
     from_time: int = 0
     to_time: int = 0
     action: str = ""
     token: str = ""
     principal: str = ""
+    until: tuple[str, int] | None = None
 
 
 class Checkpoint(NamedTuple):

@@ -38,15 +38,18 @@ class Revealed(NamedTuple):
 class Found(NamedTuple):
     """A token that holds (`current`) or held a number, and the newest version that did."""
 
-    card: Card
+    token: str
     current: bool
     credential_version: int
+    status: str
+    kind: str
 
 
 class FoundNumber(NamedTuple):
-    """All tokens of one number."""
+    """The tokens of one number, sorted; `cut` where there may be more."""
 
     found: tuple[Found, ...]
+    cut: bool = False
 
 
 class Disposition(StrEnum):

@@ -19,7 +19,7 @@ AROUND: Final = 40
 # some have a run of digits that looks like a number.
 _NO_NUMBERS: Final = re.compile(
     rb"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
-    rb"|tok_[0-9A-Za-z]{20,}"
+    rb"|tok_0[0-9a-hjkmnp-tv-z]{25}"
     rb"|[0-9a-f]{32,}"
 )
 

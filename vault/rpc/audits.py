@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cardvault.vault.v1 import audit_service_pb2 as pb
@@ -21,6 +21,11 @@ from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import AuditStore, Keyring
 from vault.usecases.refusals import ACTION as SUMMARY
 
+Place = tuple[str, int] | None
+PARTS = 10
+PART_RECORDS = 20_000
+"""How many records one page looks through, at most so many of them in one read."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditHandlers:
@@ -33,7 +38,10 @@ class AuditHandlers:
     async def list(
         self, request: pb.ListAuditRecordsRequest, call: Call
     ) -> pb.ListAuditRecordsResponse:
-        """Return a page of one tenant's records in the order of their times."""
+        """Return a page of one tenant's records, by chain and sequence.
+
+        It looks through a bounded part of the trail, so it may be short, or empty, and go on.
+        """
         limit = request.page_size or DEFAULT_PAGE
         query = AuditQuery(
             tenant=call.tenant,
@@ -48,9 +56,9 @@ class AuditHandlers:
         key = (await self.keyring.warm(call.tenant)).cursor
         place = place_of(key, call.tenant, bound, request.page_token)
         if place:
-            time, chain, sequence = place.split("|")
-            query = query._replace(after=(int(time), chain, int(sequence)))
-        rows = await self.audit.audit_rows(query)
+            chain, sequence = place.split("|")
+            query = query._replace(after=(chain, int(sequence)))
+        rows, reached = await self._found(query)
         response, room = pb.ListAuditRecordsResponse(), Room()
         for row in rows[:limit]:
             record = record_out(row)
@@ -59,11 +67,27 @@ class AuditHandlers:
             response.records.append(record)
         shown = len(response.records)
         if shown and shown < len(rows):
-            last = rows[shown - 1]
-            response.next_page_token = page_token(
-                key, call.tenant, bound, f"{last.time}|{last.chain}|{last.sequence}"
-            )
+            reached = (rows[shown - 1].chain, rows[shown - 1].sequence)
+        if reached is not None:
+            place = f"{reached[0]}|{reached[1]}"
+            response.next_page_token = page_token(key, call.tenant, bound, place)
         return response
+
+    async def _found(self, query: AuditQuery) -> tuple[Sequence[AuditRow], Place]:
+        """Return what a page's part of the trail has, and where the next page begins, if any.
+
+        Part by part: a filter that few records pass must not keep other readers waiting.
+        """
+        rows: tuple[AuditRow, ...] = ()
+        reached: Place = query.after
+        for _part in range(PARTS):
+            reached = await self.audit.audit_reach(query.after, PART_RECORDS)
+            part = query._replace(until=reached, limit=query.limit - len(rows))
+            rows += tuple(await self.audit.audit_rows(part))
+            if reached is None or len(rows) == query.limit:
+                break
+            query = query._replace(after=reached)
+        return rows, reached
 
     async def get_checkpoint(
         self, request: pb.GetCheckpointRequest, _call: Call
@@ -89,12 +113,16 @@ class AuditHandlers:
         key = (await self.keyring.warm(call.tenant)).cursor
         before = int(place_of(key, call.tenant, bound, request.page_token) or 0)
         found = await self.audit.checkpoints(before, limit + 1, start, end)
-        response = pb.ListCheckpointsResponse(
-            checkpoints=[checkpoint_out(each) for each in found[:limit]]
-        )
-        if len(found) > limit:
+        response, room = pb.ListCheckpointsResponse(), Room()
+        for each in found[:limit]:  # a body names every open chain, so it may be long
+            checkpoint = checkpoint_out(each)
+            if not room.takes(checkpoint):
+                break
+            response.checkpoints.append(checkpoint)
+        shown = len(response.checkpoints)
+        if shown and shown < len(found):
             response.next_page_token = page_token(
-                key, call.tenant, bound, str(found[limit - 1].number)
+                key, call.tenant, bound, str(found[shown - 1].number)
             )
         return response
 

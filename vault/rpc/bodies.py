@@ -7,8 +7,9 @@ code, and without unset fields, so that a field added later does not change old 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from vault.crypto.lengths import framed
+from vault.crypto.lengths import framed_text
 from vault.domain.card import pack_stored_credentials
 from vault.domain.intents import AddCard, RequestMark
 
@@ -16,11 +17,15 @@ from vault.domain.intents import AddCard, RequestMark
 def mark(method: str, request_id: str, fields: Iterable[tuple[str, str]]) -> RequestMark:
     """Return a request's mark; UUIDs are compared without regard to case."""
     request_id = request_id.lower()
-    parts = [method.encode(), request_id.encode()]
+    parts = [_framed_name(method), framed_text(request_id)]
     for name, value in fields:
         if value:
-            parts += (name.encode(), value.encode())
-    return RequestMark(request_id, framed(parts))
+            parts += (_framed_name(name), framed_text(value))
+    return RequestMark(request_id, b"".join(parts))
+
+
+# A few names are in every request, those of metadata are the caller's.
+_framed_name = lru_cache(maxsize=256)(framed_text)
 
 
 def mark_of_add(request_id: str, intent: AddCard) -> RequestMark:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeVar
 
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from chassis.call import Call
 from chassis.clock import Clock
+from chassis.deadlines import Deadlines
 from chassis.status import StatusError
 from vault.domain.intents import Caller, Entry, Intent, Note, RequestMark
 from vault.domain.outcome import Outcome
@@ -19,6 +20,7 @@ from vault.rpc.errors import refusal, value_of
 from vault.usecases.ports import Ledger
 from vault.usecases.submit import submit
 
+T = TypeVar("T")
 RecordDenied = Callable[[Caller, Note], Awaitable[None]]
 """Write a refusal to the audit trail (many of one principal are put together)."""
 
@@ -32,6 +34,7 @@ class Desk:
     ledger: Ledger
     clock: Clock
     record_denied: RecordDenied
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def caller(self, call: Call) -> Caller:
         """Return who is recorded with what this call does."""
@@ -46,7 +49,7 @@ class Desk:
     async def one(self, call: Call, intent: Intent, mark: RequestMark | None = None) -> object:
         """Apply one intent and return its value, or raise its refusal."""
         entry = Entry(self.caller(call), intent, mark)
-        outcomes = await submit(self.ledger, [entry], self.time_left(call))
+        outcomes = await self.many(call, [entry])
         return value_of(outcomes[0])
 
     async def require(self, call: Call, permission: str, *, token: str = "") -> None:
@@ -57,15 +60,26 @@ class Desk:
     async def deny(
         self, call: Call, reason: Reason, *, token: str = "", purpose: str = ""
     ) -> NoReturn:
-        """Audit a refusal, then raise it."""
-        await self.record_denied(
-            self.caller(call), Note(call.method, "refused", reason.value, token, purpose)
-        )
+        """Audit a refusal, then raise it; one that takes too long to be written is counted."""
+        note = Note(call.method, "refused", reason.value, token, purpose)
+        try:
+            with self.deadlines.within(self.time_left(call)):
+                await self.record_denied(self.caller(call), note)
+        except TimeoutError:
+            raise VaultError(reason) from None
         raise VaultError(reason)
+
+    async def in_time(self, call: Call, work: Awaitable[T]) -> T:
+        """Wait for what is no entry of the ledger's. Raises VaultError(DEADLINE_EXCEEDED)."""
+        try:
+            with self.deadlines.within(self.time_left(call)):
+                return await work
+        except TimeoutError:
+            raise VaultError(Reason.DEADLINE_EXCEEDED) from None
 
     async def many(self, call: Call, entries: Sequence[Entry]) -> Sequence[Outcome]:
         """Apply many entries; one outcome each."""
-        return await submit(self.ledger, entries, self.time_left(call))
+        return await submit(self.ledger, entries, self.time_left(call), self.deadlines)
 
 
 def error_of(error: StatusError | VaultError) -> Status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cardvault.vault.v1 import card_pb2
@@ -12,14 +13,18 @@ from vault.domain.card import Card, CardKey
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
 from vault.rpc.calls import Desk, Room
-from vault.rpc.cards_out import View, current_version_out, masked, version_out
+from vault.rpc.cards_out import View, current_version_out, masked, version_out, view_of
 from vault.rpc.enums import BRAND
 from vault.rpc.errors import refusal
 from vault.rpc.requests_in import names_in, statuses_in
+from vault.usecases.masked_views import Shown
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
 
 DEFAULT_PAGE = 100
+
+ReadViews = Callable[[Sequence[CardKey]], Awaitable[Mapping[CardKey, Shown]]]
+"""Read cards to be shown masked, and for nothing else: a cache may be in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +34,22 @@ class CardHandlers:
     desk: Desk
     reader: CardReader
     keyring: Keyring
+    views: ReadViews
 
     async def get(self, request: pb.GetCardRequest, call: Call) -> pb.GetCardResponse:
         """Return one card, deleted ones included."""
-        card = await self._card(call, request.token)
-        return pb.GetCardResponse(card=masked(card, View(call.identity), self._now()))
+        key = CardKey(call.tenant, request.token)
+        shown = (await self.views([key])).get(key)
+        if shown is None:
+            raise VaultError(Reason.CARD_NOT_FOUND, "token")
+        return pb.GetCardResponse(card=view_of(shown, View(call.identity), self._now()))
 
     async def batch_get(
         self, request: pb.BatchGetCardsRequest, call: Call
     ) -> pb.BatchGetCardsResponse:
         """Return up to 1,000 cards in order; stops at 3 MiB and says so."""
         keys = [CardKey(call.tenant, token) for token in request.tokens]
-        cards = await self.desk.ledger.read(keys)
+        cards = await self.views(keys)
         view, now, room = View(call.identity), self._now(), Room()
         response = pb.BatchGetCardsResponse()
         missing = refusal(Reason.CARD_NOT_FOUND).to_proto()
@@ -50,7 +59,7 @@ class CardHandlers:
             if card is None:
                 result.error.CopyFrom(missing)
             else:
-                result.response.card.CopyFrom(masked(card, view, now))
+                result.response.card.CopyFrom(view_of(card, view, now))
             if not room.takes(result):
                 response.truncated = True
                 break
@@ -100,13 +109,12 @@ class CardHandlers:
         key = (await self.keyring.warm(call.tenant)).cursor
         place = place_of(key, call.tenant, bound, request.page_token)
         below = int(place) if place else card.credential_version + 1
-        # Oldest first in the store; a card has few versions, so the page is cut from all of them.
-        older = await self.reader.versions(card.key, 0, 1_000)
+        # One more than asked for tells whether there is a next page.
+        older = await self.reader.versions(card.key, below, limit + 1)
         view, now = View(call.identity), self._now()
         rows = [version_out(card, old, view, now) for old in older]
-        if card.sealed is not None:
-            rows.append(current_version_out(card, view, now))
-        rows = [row for row in reversed(rows) if row.credential_version < below]
+        if card.sealed is not None and card.credential_version < below:
+            rows.insert(0, current_version_out(card, view, now))
         response, room = pb.ListCardVersionsResponse(), Room()
         for row in rows[:limit]:
             if not room.takes(row):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from typing import Any, Final
 
 from cardvault.vault.v1 import card_pb2 as pb
 from google.protobuf import json_format
@@ -42,57 +44,104 @@ class View:
         self.bin_digits = 8 if identity.allows("bin8") else 6
         self.fingerprint = identity.allows("fingerprint")
 
+    @classmethod
+    def of(cls, bin_digits: int, *, fingerprint: bool) -> View:
+        """Return a view that belongs to nobody."""
+        view = cls.__new__(cls)
+        view.bin_digits, view.fingerprint = bin_digits, fingerprint
+        return view
+
 
 def masked(card: Card, view: View, now: int) -> pb.Card:
     """Return a card without its number."""
-    message = pb.Card(
+    return pb.Card(**masked_fields(card, view, now))
+
+
+def masked_fields(card: Card, view: View, now: int) -> dict[str, Any]:
+    """Return what `masked` shows, as fields for the constructor of the message it will be in.
+
+    A reply or event is made from them in one step; a message put into another is copied.
+    """
+    fields: dict[str, Any] = {
+        "token": card.token,
+        "revision": card.revision,
+        "credential_version": card.credential_version,
+        "kind": KIND.number[card.kind],
+        "token_format": FORMAT.number[card.token_format],
+        "status": STATUS.number[card.status_at(now)],
+        "brand": BRAND.number[card.brand],
+        "bin": card.bin[: view.bin_digits],
+        "last4": card.last4,
+        "customer": card.customer,
+        "create_time": timestamp(card.create_time),
+        "update_time": timestamp(card.update_time),
+    }
+    if view.fingerprint:
+        fields["fingerprint"] = card.fingerprint
+    if card.expiry:
+        fields["expiry_year"], fields["expiry_month"] = divmod(card.expiry, 100)
+    if card.expiry_unconfirmed:
+        fields["expiry_unconfirmed"] = True
+    if card.expire_time or card.status == "DELETED":
+        _removal(fields, card)
+    if card.holds:
+        fields["holds"] = holds_out(card)
+    if card.stored_credentials:
+        fields["stored_credentials"] = list(map(agreement_out, stored_credentials_of(card)))
+    if card.metadata:
+        fields["metadata"] = metadata_of(card)
+    if card.details:
+        _details(fields, card)
+    return fields
+
+
+def shortened(card: pb.Card) -> pb.Card:
+    """Return a card cut down to which it is and where it stands; GetCard has the rest."""
+    return pb.Card(
         token=card.token,
         revision=card.revision,
         credential_version=card.credential_version,
-        kind=KIND.number[card.kind],  # type: ignore[arg-type]
-        token_format=FORMAT.number[card.token_format],  # type: ignore[arg-type]
-        status=STATUS.number[card.status_at(now)],  # type: ignore[arg-type]
-        brand=BRAND.number[card.brand],  # type: ignore[arg-type]
-        bin=card.bin[: view.bin_digits],
-        last4=card.last4,
-        expiry_unconfirmed=card.expiry_unconfirmed,
-        fingerprint=card.fingerprint if view.fingerprint else "",
-        customer=card.customer,
-        create_time=timestamp(card.create_time),
-        update_time=timestamp(card.update_time),
+        status=card.status,
     )
-    if card.expiry:
-        message.expiry_year, message.expiry_month = divmod(card.expiry, 100)
-    if card.expire_time or card.status == "DELETED":
-        _removal(message, card)
-    if card.holds:
-        message.holds.extend(holds_out(card))
-    if card.stored_credentials:
-        message.stored_credentials.extend(map(agreement_out, stored_credentials_of(card)))
-    if card.metadata:
-        message.metadata.update(metadata_of(card))
-    if card.details:
-        _details(message, card)
+
+
+_WHOLE: Final = View.of(8, fingerprint=True)
+VIEW_FORM: Final = hashlib.sha256(b"1" + pb.DESCRIPTOR.serialized_pb).digest()[:8]
+"""Names what `encoded_view` makes: raise the number when `masked` changes without card.proto."""
+
+
+def encoded_view(card: Card) -> bytes:
+    """Return all that a masked read may show of a card, whoever asks and whenever."""
+    return masked(card, _WHOLE, 0).SerializeToString()
+
+
+def view_of(shown: Card | bytes, view: View, now: int) -> pb.Card:
+    """Return a masked card from the store's, or from its encoded view."""
+    if isinstance(shown, Card):
+        return masked(shown, view, now)
+    message = pb.Card.FromString(shown)
+    message.bin = message.bin[: view.bin_digits]
+    if not view.fingerprint:
+        message.fingerprint = ""
+    if message.HasField("expire_time") and message.expire_time.ToMicroseconds() <= now:
+        message.status = pb.CARD_STATUS_DELETED
     return message
 
 
-def _removal(message: pb.Card, card: Card) -> None:
-    if card.expire_time:
-        message.expire_time.FromMicroseconds(card.expire_time)
+def _removal(fields: dict[str, Any], card: Card) -> None:
+    fields["expire_time"] = timestamp(card.expire_time)
     if card.status == "DELETED":
-        message.delete_time.FromMicroseconds(card.update_time)
-    if card.purge_time:
-        message.erase_time.FromMicroseconds(card.purge_time)
+        fields["delete_time"] = timestamp(card.update_time)
+    fields["erase_time"] = timestamp(card.purge_time)
 
 
-def _details(message: pb.Card, card: Card) -> None:
+def _details(fields: dict[str, Any], card: Card) -> None:
     details = details_of(card)
     if details.get("funding"):
-        message.funding = FUNDING.number[details["funding"]]  # type: ignore[assignment]
-    if details.get("issuer_country"):
-        message.issuer_country = details["issuer_country"]
-    if details.get("par"):
-        message.par = details["par"]
+        fields["funding"] = FUNDING.number[details["funding"]]
+    for name in ("issuer_country", "par"):
+        if details.get(name):
+            fields[name] = details[name]
 
 
 def holds_out(card: Card) -> list[pb.Hold]:
@@ -151,14 +200,25 @@ def _version(
     return message
 
 
-def revealed(contents: Contents) -> pb.CardDetails:
-    """Return a card in the clear. Exists only between the audit's commit and the reply."""
-    details = pb.CardDetails(number=contents.pan.reveal(), cardholder_name=contents.cardholder_name)
+def revealed_fields(contents: Contents) -> dict[str, Any]:
+    """Return a card in the clear, as `CardDetails`' fields.
+
+    Exists only between the audit's commit and the reply.
+    """
+    fields: dict[str, Any] = {
+        "number": contents.pan.reveal(),
+        "cardholder_name": contents.cardholder_name,
+    }
     if contents.expiry is not None:
-        details.expiry_month, details.expiry_year = contents.expiry.month, contents.expiry.year
+        fields["expiry_month"], fields["expiry_year"] = (
+            contents.expiry.month,
+            contents.expiry.year,
+        )
     if contents.billing_address:
-        json_format.ParseDict(json.loads(contents.billing_address), details.billing_address)
-    return details
+        fields["billing_address"] = json_format.ParseDict(
+            json.loads(contents.billing_address), PostalAddress()
+        )
+    return fields
 
 
 def address_text(address: PostalAddress) -> str:

@@ -39,6 +39,8 @@ from vault.rpc.requests_in import code_length_in, hold_in, no_number_in_text, ti
 from vault.usecases.codes import DEFAULT_TTL_S, CodeVault
 
 DEFAULT_GRACE_US = 7 * 86_400_000_000
+LEAST_GRACE_US = 3_600_000_000
+"""Time to notice a wrong deletion and undo it; who wants less needs `erase_now`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class ChangeHandlers:
         """Delete a card; its contents go when the grace is over."""
         given = request.HasField("grace")
         grace = time_in(request.grace, "grace") if given else DEFAULT_GRACE_US
-        if grace == 0:
+        if grace < LEAST_GRACE_US:
             await self.desk.require(call, "erase_now", token=request.token)
         intent = DeleteCard(request.token, request.expected_revision, grace)
         request_mark = mark(
@@ -147,12 +149,12 @@ class ChangeHandlers:
         ttl = time_in(request.ttl, "ttl") / 1e6 if request.HasField("ttl") else DEFAULT_TTL_S
         # Recorded before it is kept: who brought a code for which card, never the code.
         await self.desk.one(call, Note("card.put_security_code", "ok", token=card.token))
-        await self.codes.put(card, request.security_code, ttl)
+        await self.desk.in_time(call, self.codes.put(card, request.security_code, ttl))
         return pb.PutSecurityCodeResponse()
 
     async def _live(self, call: Call, token: str) -> Card:
         key = CardKey(call.tenant, token)
-        card = (await self.desk.ledger.read([key])).get(key)
+        card = (await self.desk.in_time(call, self.desk.ledger.read([key]))).get(key)
         if card is None:
             raise VaultError(Reason.CARD_NOT_FOUND, "token")
         if card.status_at(self.desk.clock.now_us()) == Status.DELETED:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import cast
 
-from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as pb
 
 from cards.expiry import Expiry
@@ -17,15 +16,15 @@ from chassis.status import StatusError
 from chassis.validation import Validation
 from vault.domain.card import Card, Times, details_of, stored_credentials_of
 from vault.domain.intents import ApplyUpdate, Entry
-from vault.domain.outcome import Outcome
+from vault.domain.outcome import Outcome, Refused
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import UpdateResult
 from vault.rpc.calls import Desk, Room, error_of
 from vault.rpc.cards import expiry_number
-from vault.rpc.cards_out import View, agreement_out, holds_out, masked
+from vault.rpc.cards_out import View, agreement_out, holds_out, masked, shortened
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
-from vault.rpc.errors import value_of
+from vault.rpc.errors import refusal, value_of
 from vault.rpc.requests_in import names_in, no_number_as_id, statuses_in, time_in
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
@@ -108,15 +107,7 @@ class CredentialHandlers:
 def _shorten(result: pb.UpdateResult) -> None:
     """Cut cards down to what an answer is about; the rest can be read with GetCard."""
     for item in result.cards:
-        card = item.card
-        item.card.CopyFrom(
-            card_pb2.Card(
-                token=card.token,
-                revision=card.revision,
-                credential_version=card.credential_version,
-                status=card.status,
-            )
-        )
+        item.card.CopyFrom(shortened(item.card))
 
 
 def _refuse(result: pb.UpdateResult, error: VaultError | StatusError) -> None:
@@ -138,7 +129,14 @@ def _result(
     view: View,
     now: int,
 ) -> None:
-    """Fill in what became of one answer. Raises StatusError: the whole call is then repeated."""
+    """Fill in what became of one answer.
+
+    Raises StatusError for what may pass: the whole call is then repeated. A card that is refused
+    for good (its stored contents failed their check, say) holds nobody else's answers up.
+    """
+    if isinstance(outcome, Refused) and refusal(outcome.reason).retry_after is None:
+        _refuse(result, VaultError(outcome.reason, outcome.field))
+        return
     done = cast("UpdateResult", value_of(outcome))
     result.disposition = DISPOSITION.number[done.disposition]  # type: ignore[assignment]
     if done.card is not None:

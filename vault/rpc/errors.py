@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from chassis.status import Code, StatusError
 from vault.domain.outcome import Applied, InDoubt, NotApplied, Outcome, Replayed
 from vault.domain.reasons import Reason, VaultError
+from vault.usecases.ports import StoreUnavailable
 
 
 class Answer(NamedTuple):
@@ -104,6 +105,8 @@ def refusal(reason: Reason, field: str = "") -> StatusError:
 
 def translate(error: Exception) -> StatusError | None:
     """Turn a domain error into its status; None for one that nobody expected."""
+    if isinstance(error, StoreUnavailable):  # of a read: a flush's is an outcome
+        return refusal(Reason.STORE_UNAVAILABLE)
     return refusal(error.reason, error.field) if isinstance(error, VaultError) else None
 
 

@@ -25,6 +25,9 @@ from vault.rpc.times import micros
 
 MAX_METADATA_BYTES = 4096
 UNDELETED = ("ACTIVE", "NEEDS_CARDHOLDER", "CLOSED")
+# By number, made once: looking an enum's member up by its value costs half a microsecond.
+_KINDS = {number: Kind(name or "FPAN") for number, name in KIND.name.items()}
+_FORMATS = {number: TokenFormat(name or "OPAQUE") for number, name in FORMAT.name.items()}
 _ACCOUNT_HOLDS = frozenset({"RECURRING_STOPPED", "UPDATER_OPTED_OUT"})
 
 
@@ -153,8 +156,8 @@ def add_card_in(request: api.TokenizeRequest) -> AddCard:
     contents = contents_in(request.card)
     return AddCard(
         contents=contents,
-        kind=Kind(KIND.name[request.kind] or "FPAN"),
-        token_format=TokenFormat(FORMAT.name[request.token_format] or "OPAQUE"),
+        kind=_KINDS[request.kind],
+        token_format=_FORMATS[request.token_format],
         customer=no_number_as_id(request.customer, "customer"),
         stored_credentials=agreements_in(request.stored_credentials)
         if request.stored_credentials

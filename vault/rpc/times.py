@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 
+@lru_cache(maxsize=64)  # cards of one flush have one time; nobody changes the fields
 def timestamp(micros: int) -> dict[str, int] | None:
     """Return a Timestamp's fields for a message's constructor; None for 0, which leaves it unset.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from cardvault.vault.v1 import vault_service_pb2 as pb
 
@@ -11,12 +11,11 @@ from chassis.call import Call
 from chassis.status import StatusError
 from chassis.validation import Validation
 from vault.domain.intents import AddCard, Entry
-from vault.domain.outcome import Outcome
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import TokenizeResult
 from vault.rpc.bodies import mark_of_add
-from vault.rpc.calls import Desk, error_of
-from vault.rpc.cards_out import View, masked
+from vault.rpc.calls import Desk, Room, error_of
+from vault.rpc.cards_out import View, masked_fields, shortened
 from vault.rpc.errors import value_of
 from vault.rpc.requests_in import add_card_in, code_length_in
 from vault.usecases.codes import CodeVault
@@ -52,7 +51,8 @@ class TokenizeHandlers:
         mark = mark_of_add(request.request_id, intent)
         entry = Entry(self.desk.caller(call), intent, mark, size=ENTRY_BYTES + request.ByteSize())
         result = cast("TokenizeResult", value_of((await self.desk.many(call, [entry]))[0]))
-        return await self._response(request, result, call)
+        view, now = View(call.identity), self.desk.clock.now_us()
+        return pb.TokenizeResponse(**await self._fields(call, request, result, view, now))
 
     async def batch(self, request: pb.BatchTokenizeRequest, call: Call) -> pb.BatchTokenizeResponse:
         """Store up to 1,000 cards; each succeeds or fails alone, in order."""
@@ -73,14 +73,23 @@ class TokenizeHandlers:
         ]
         outcomes = iter(await self.desk.many(call, entries))
         response = pb.BatchTokenizeResponse()
-        response.results.extend(
-            [
-                await self._result(item, next(outcomes), call)
-                if item.intent is not None
-                else _refused(item)
-                for item in items
-            ]
-        )
+        view, now = View(call.identity), self.desk.clock.now_us()
+        room = Room()
+        for item in items:
+            if item.intent is not None:
+                try:
+                    result = cast("TokenizeResult", value_of(next(outcomes)))
+                    fields = await self._fields(call, item.request, result, view, now)
+                except (VaultError, StatusError) as error:
+                    item.error = error
+                else:
+                    told = response.results.add(response=fields)
+                    if not room.takes(told):
+                        # All is stored by now, and a reply over 4 MiB is never sent.
+                        told.response.card.CopyFrom(shortened(told.response.card))
+                    continue
+            problem = item.error or VaultError(Reason.INVALID_FIELD)
+            response.results.add(error=error_of(problem))
         return response
 
     async def _meaning(self, request: pb.TokenizeRequest, call: Call) -> AddCard:
@@ -101,27 +110,15 @@ class TokenizeHandlers:
             item.error = error
         return item
 
-    async def _result(self, item: _Item, outcome: Outcome, call: Call) -> pb.BatchTokenizeResult:
-        try:
-            result = cast("TokenizeResult", value_of(outcome))
-            return pb.BatchTokenizeResult(response=await self._response(item.request, result, call))
-        except (VaultError, StatusError) as error:
-            return pb.BatchTokenizeResult(error=error_of(error))
-
-    async def _response(
-        self, request: pb.TokenizeRequest, result: TokenizeResult, call: Call
-    ) -> pb.TokenizeResponse:
-        now = self.desk.clock.now_us()
+    async def _fields(
+        self, call: Call, request: pb.TokenizeRequest, result: TokenizeResult, view: View, now: int
+    ) -> dict[str, Any]:
+        """Return a reply's fields; keep the security code that came with the request."""
         if request.HasField("security_code"):
             # After the commit, before the reply: a retry with the same request id keeps it again.
-            await self.codes.put(result.card, request.security_code)
-        return pb.TokenizeResponse(
-            card=masked(result.card, View(call.identity), now),
-            created=result.created,
-            differs=result.differs,
-        )
-
-
-def _refused(item: _Item) -> pb.BatchTokenizeResult:
-    error = item.error or VaultError(Reason.INVALID_FIELD)
-    return pb.BatchTokenizeResult(error=error_of(error))
+            await self.desk.in_time(call, self.codes.put(result.card, request.security_code))
+        return {
+            "card": masked_fields(result.card, view, now),
+            "created": result.created,
+            "differs": result.differs,
+        }

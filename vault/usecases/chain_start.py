@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from vault.domain.audit import AuditFacts, AuditRow, ChainHead, link
-from vault.domain.card import pack
+from vault.domain.audit import START, AuditFacts, AuditRow, ChainHead, claims_of, link
 from vault.domain.intents import Caller, Entry, Note
 from vault.usecases.decide.tokens import opaque_token
 from vault.usecases.ledger.delta import Delta
@@ -16,9 +14,12 @@ from vault.usecases.ledger.state import Want
 from vault.usecases.ports import AuditStore, Conflict, Store, StoreUnavailable
 
 PRINCIPAL: Final = "cardvault"
-START: Final = "vault.start"
 STOP: Final = "vault.stop"
 MAX_ATTEMPTS: Final = 5
+LONG_US: Final = 120_000_000
+"""For how long a chain must be abandoned for a start to end it, unless it was given back. Twice the
+longest failover that databases are said to take (RDS: a minute): all leases are over after one, and
+a start knows nothing of what was before it. What it spares, reapers end some 30 s later."""
 
 
 class Started(NamedTuple):
@@ -38,12 +39,12 @@ async def start_chain(
 ) -> Started:
     """Write the first record of `chain`: it names the chains it ends, with their heads.
 
-    The store says whose processes are dead: all others where one process holds it, those whose
-    leases ran out where several share it. A process that only seems dead loses its next flush,
-    because its chain has ended. Raises StoreError.
+    The store says whose processes are dead: all others where one process holds it, those that
+    gave their leases back, or let them run out `LONG_US` ago, where several share it. A process
+    that only seems dead loses its next flush, because its chain has ended. Raises StoreError.
     """
     for _attempt in range(MAX_ATTEMPTS):
-        ended = tuple(sorted(await audit.abandoned_chains()))
+        ended = tuple(sorted(await audit.abandoned_chains(LONG_US)))
         state = await store.read(chain, Want())
         row, head = link(state.head, now_us(), _start_facts(ended))
         delta = Delta(
@@ -73,17 +74,5 @@ def _start_facts(ended: Sequence[ChainHead]) -> AuditFacts:
         origin="",
         action=START,
         result="ok",
-        note=pack([[head.chain, head.sequence, head.hash.hex()] for head in ended]),
+        note=claims_of(ended),
     )
-
-
-def ended_by(record: bytes) -> tuple[ChainHead, ...]:
-    """Read from a chain's first record which chains it ended; nothing from any other record."""
-    try:
-        fields = json.loads(record)
-        if fields["action"] != START or "note" not in fields:
-            return ()
-        named = json.loads(fields["note"])
-        return tuple([ChainHead(str(c), int(s), bytes.fromhex(h)) for c, s, h in named])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ()

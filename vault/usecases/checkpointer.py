@@ -1,7 +1,8 @@
 """Sign where the audit stands: every second or 1,000 records, whichever comes first.
 
-For a store that one process holds: its own chain grows, the others have ended. A dead
-predecessor's records behind its last checkpoint are covered by our first one.
+Each process signs its own chain, and the ends of those it has ended: a dead process's records
+behind its last checkpoint are covered by the next one of whoever ended its chain. Checkpoints are
+one line for all processes of a store; whoever finds its number taken signs again at once.
 """
 
 from __future__ import annotations
@@ -12,23 +13,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.crypto.checkpoints import (
-    BodyInvalid,
-    ChainMark,
     CheckpointBody,
     CheckpointKey,
     PublicKeys,
     body_hash,
-    parse_body,
 )
 from vault.crypto.keys import KeyPurpose
-from vault.crypto.merkle import CompactRange, leaf_hash
-from vault.domain.audit import GENESIS, AuditRow, ChainHead, chained_hash
+from vault.domain.audit import GENESIS, AuditRow, ChainHead, ended_by
 from vault.domain.queries import Checkpoint
-from vault.usecases.chain_start import Started, ended_by
+from vault.usecases.chain_start import Started
+from vault.usecases.chain_trees import Tree, Trees
 from vault.usecases.key_making import KeyMaker
 from vault.usecases.ports import AuditStore, CommitInDoubt, Conflict, StoreFull, StoreUnavailable
 
-PAGE: Final = 1_000
+MAX_ATTEMPTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +43,10 @@ class CheckpointCounts:
 
     signed: int = 0
     failures: int = 0  # checkpoints not stored; the next one covers what they would have
+    conflicts: int = 0  # signed again, because another process was faster
     gaps: int = 0  # records read back from the store, because a commit was in doubt
     broken_links: int = 0  # records found not to fit their chain: run `audit verify`
     distrusted: int = 0  # a last checkpoint that none of our keys signed
-
-
-class Tree:
-    """One chain's records, up to `size`."""
-
-    __slots__ = ("chain", "ended", "head", "merkle")
-
-    def __init__(self, chain: str, mark: ChainMark | None = None) -> None:
-        self.chain: Final = chain
-        self.merkle = CompactRange(mark.size, mark.nodes) if mark else CompactRange()
-        self.head = mark.head if mark else GENESIS
-        self.ended = False
-
-    def append(self, row: AuditRow) -> None:
-        """Add the next record."""
-        self.merkle.append(leaf_hash(row.record))
-        self.head = row.hash
-
-    def mark(self) -> ChainMark:
-        """Return what a checkpoint says of this chain."""
-        merkle = self.merkle
-        return ChainMark(
-            self.chain, merkle.size, self.head, merkle.root(), merkle.nodes, self.ended
-        )
 
 
 async def checkpoint_keys(maker: KeyMaker) -> tuple[CheckpointKey, ...]:
@@ -81,6 +56,15 @@ async def checkpoint_keys(maker: KeyMaker) -> tuple[CheckpointKey, ...]:
     """
     unwrapped = await maker.unwrapped("", [KeyPurpose.CHECKPOINT])
     return tuple([CheckpointKey(each.secret) for each in unwrapped])
+
+
+async def stored_checkpoint_keys(maker: KeyMaker) -> tuple[CheckpointKey, ...]:
+    """Return the checkpoint keys that there are, the active one first, and make none.
+
+    Raises VaultError.
+    """
+    stored = await maker.stored("", [KeyPurpose.CHECKPOINT])
+    return tuple([CheckpointKey(each.secret) for each in stored])
 
 
 def public_pem(keys: Sequence[CheckpointKey]) -> bytes:
@@ -103,27 +87,29 @@ class Checkpointer:
     ) -> None:
         self._audit: Final = audit
         self._key: Final = keys[0]
-        self._public: Final = PublicKeys(*[key.public for key in keys])
         self._now_us: Final = now_us
         self._pace: Final = pace
         self._own: Tree | None = None
         self._ended: list[Tree] = []
+        self._prepared: dict[str, list[Tree]] = {}  # what ends with a chain, once that is recorded
         self._known = 0  # the highest sequence of our chain that is known to be durable
         self._signed_size = 0
         self._last: tuple[int, bytes] = (0, GENESIS)  # number and hash
         self._wake = asyncio.Event()
         self._closing = False
         self.counts: Final = CheckpointCounts()
+        self._trees: Final = Trees(
+            audit, PublicKeys(*[key.public for key in keys]), self._broken_links
+        )
 
     async def resume(self, started: Started) -> None:
         """Take up where the last process stopped. Raises StoreError."""
         last = await self._audit.last_checkpoint()
-        marks = self._trusted_marks(last)
-        for head in await self._to_end(started, marks):
-            tree = Tree(head.chain, marks.get(head.chain))
-            await self._catch_up(tree, head.sequence)
-            tree.ended = True
-            self._ended.append(tree)
+        if last is not None:
+            self._last = (last.number, body_hash(last.body))
+            if not self._trees.trusted(last):
+                self.counts.distrusted += 1  # trees are rebuilt from their records then
+        self._ended += await self._trees.ends_of(started.ended)
         self._own = Tree(started.row.chain)
         self.committed([started.row])
 
@@ -134,10 +120,23 @@ class Checkpointer:
             return
         for row in rows:
             if row.sequence == own.merkle.size + 1:
-                own.append(row)
+                self._append(own, row)
         self._known = max(self._known, rows[-1].sequence if rows else 0)
         if self._known - self._signed_size >= self._pace.records:
             self._wake.set()
+
+    async def prepare(self, heads: Sequence[ChainHead]) -> None:
+        """Read what is needed to sign the ends of chains that we are about to end.
+
+        They are signed from the record on that ends them. Raises StoreError.
+        """
+        for head in heads:
+            self._prepared[head.chain] = await self._trees.ends_of([head])
+
+    def forget(self, heads: Sequence[ChainHead]) -> None:
+        """Drop what was prepared: another process has ended these chains."""
+        for head in heads:
+            self._prepared.pop(head.chain, None)
 
     async def run(self) -> None:
         """Sign what is new until `close()`, and then once more."""
@@ -165,18 +164,22 @@ class Checkpointer:
         if own is None or (self._known == self._signed_size and not self._ended):
             return None
         try:
-            return await self._checkpoint(own)
-        except Conflict:
-            await self._follow()  # our own last one, whose commit was in doubt
-            self.counts.failures += 1
+            for _attempt in range(MAX_ATTEMPTS):
+                try:
+                    return await self._checkpoint(own)
+                except Conflict:
+                    # Another process's, or our own last one, whose commit was in doubt.
+                    self.counts.conflicts += 1
+                    await self._follow()
         except (StoreUnavailable, StoreFull, CommitInDoubt):
-            self.counts.failures += 1
+            pass
+        self.counts.failures += 1
         return None
 
     async def _checkpoint(self, own: Tree) -> Checkpoint:
         if own.merkle.size < self._known:
             self.counts.gaps += 1
-            await self._catch_up(own, self._known)
+            await self._trees.catch_up(own, self._known, self._append)
         number, previous = self._last
         ended, size = list(self._ended), own.merkle.size
         marks = tuple([tree.mark() for tree in (*ended, own)])
@@ -193,48 +196,12 @@ class Checkpointer:
         if last is not None:
             self._last = (last.number, body_hash(last.body))
 
-    def _trusted_marks(self, last: Checkpoint | None) -> dict[str, ChainMark]:
-        """Return what the last checkpoint says of each chain, if it is one of ours."""
-        if last is None:
-            return {}
-        self._last = (last.number, body_hash(last.body))
-        try:
-            if self._public.signed(last):
-                return {mark.chain: mark for mark in parse_body(last.body).chains}
-        except BodyInvalid:
-            pass
-        self.counts.distrusted += 1  # trees are rebuilt from their records then
-        return {}
+    def _broken_links(self, count: int) -> None:
+        self.counts.broken_links += count
 
-    async def _to_end(self, started: Started, marks: dict[str, ChainMark]) -> list[ChainHead]:
-        """Return the ended chains that no checkpoint has seen the end of.
-
-        A process that died before its first checkpoint is named only by its successor's first
-        record; so is whom it had ended itself.
-        """
-        found: dict[str, ChainHead] = {}
-        ask = list(started.ended)
-        while ask:
-            head = ask.pop()
-            mark = marks.get(head.chain)
-            if head.chain in found or (mark is not None and mark.ended):
-                continue
-            found[head.chain] = head
-            if mark is None:
-                for row in await self._audit.chain_records(head.chain, 0, 1):
-                    ask += ended_by(row.record)
-        return sorted(found.values())
-
-    async def _catch_up(self, tree: Tree, size: int) -> None:
-        """Read a chain's records from the store, up to `size` of them."""
-        while tree.merkle.size < size:
-            page = min(PAGE, size - tree.merkle.size)
-            rows = await self._audit.chain_records(tree.chain, tree.merkle.size, page)
-            if not rows:
-                self.counts.broken_links += 1
-                return  # signed as it is: the verifier compares it with the chain's head
-            for row in rows:
-                fits = row.sequence == tree.merkle.size + 1
-                if not fits or chained_hash(tree.head, row.record) != row.hash:
-                    self.counts.broken_links += 1
-                tree.append(row)
+    def _append(self, own: Tree, row: AuditRow) -> None:
+        """Add a record of our own; a reaper's record ends the chains that it names."""
+        own.append(row)
+        if self._prepared:
+            for head in ended_by(row.record):
+                self._ended += self._prepared.pop(head.chain, ())

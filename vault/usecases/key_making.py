@@ -7,7 +7,7 @@ encryption context, so that a wrapped key opens for its tenant, purpose and id o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from vault.crypto.blob import KEY_ID_SIZE, RecordKey
@@ -60,17 +60,27 @@ class KeyMaker:
         wins. Raises VaultError (KEY_SERVICE_UNAVAILABLE, STORE_UNAVAILABLE, STORAGE_FULL,
         DATA_CORRUPT), and StoreBroken as it comes.
         """
+        return await self._opened(self._complete(tenant, purposes))
+
+    async def stored(self, tenant: str, purposes: Sequence[KeyPurpose]) -> list[Unwrapped]:
+        """Return the keys that there are for `purposes`, and make none. Raises as `unwrapped`."""
+        return await self._opened(self._there(tenant, purposes))
+
+    async def _opened(self, finding: Awaitable[list[DataKey]]) -> list[Unwrapped]:
         try:
-            rows = await self._complete(tenant, purposes)
+            rows = await finding
         except StoreFull:
             raise VaultError(Reason.STORAGE_FULL) from None
         except StoreUnavailable:
             raise VaultError(Reason.STORE_UNAVAILABLE) from None
         return [Unwrapped(row, await self._unwrap(row)) for row in _active_first(rows)]
 
+    async def _there(self, tenant: str, purposes: Sequence[KeyPurpose]) -> list[DataKey]:
+        return [row for row in await self._keys.data_keys(tenant) if row.purpose in purposes]
+
     async def _complete(self, tenant: str, purposes: Sequence[KeyPurpose]) -> list[DataKey]:
         for _attempt in range(MAX_ATTEMPTS):
-            rows = [row for row in await self._keys.data_keys(tenant) if row.purpose in purposes]
+            rows = await self._there(tenant, purposes)
             active = {row.purpose for row in rows if row.state == KeyState.ACTIVE}
             missing = [purpose for purpose in purposes if purpose not in active]
             if not missing:

@@ -141,9 +141,11 @@ class CachedKeyring:
     @property
     def oldest_age_s(self) -> float:
         """Return the age of the oldest keys held, 0 for none."""
-        if not self._held:
+        # Asked by another thread: copied in one step, for a loop over what changes would fail.
+        held = list(self._held.values())
+        if not held:
             return 0.0
-        return self._clock.monotonic() - min([held.loaded for held in self._held.values()])
+        return self._clock.monotonic() - min([each.loaded for each in held])
 
     async def run(self) -> None:
         """Refresh and expire keys, for ever."""

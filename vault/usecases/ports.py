@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from chassis.store_errors import (
+    CommitInDoubt,
+    Conflict,
+    DataFault,
+    StoreBroken,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 from vault.crypto.keys import DataKey, TenantKeys
 from vault.domain.audit import AuditRow, ChainHead
-from vault.domain.card import Card, CardKey, Version
+from vault.domain.card import Card, CardKey, Edition, Version
 from vault.domain.events import CardEvent, OutboxRow
 from vault.domain.intents import Entry
 from vault.domain.outcome import Outcome
@@ -15,33 +24,25 @@ from vault.domain.queries import AuditQuery, CardQuery, Checkpoint
 from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.state import State, Want
 
-
-class StoreError(Exception):
-    """A store's own trouble; the text names the kind, never a statement or a value."""
-
-
-class Conflict(StoreError):
-    """A precondition no longer holds: the flush starts again from its read."""
-
-
-class StoreFull(StoreError):
-    """No room; nothing was written and the store is as it was."""
-
-
-class StoreUnavailable(StoreError):
-    """Nothing was written; another try may work."""
-
-
-class StoreBroken(StoreError):
-    """An I/O error: the process stops serving and exits, and nothing is tried again."""
-
-
-class CommitInDoubt(StoreError):
-    """The commit was sent and its answer never came."""
-
-
-class DataFault(StoreError):
-    """Some row is not storable; the ledger finds it by halves and lets the others through."""
+__all__ = [
+    "AuditStore",
+    "CardReader",
+    "CommitInDoubt",
+    "Conflict",
+    "DataFault",
+    "EventEncoder",
+    "Housekeeping",
+    "KeyStore",
+    "Keyring",
+    "Kms",
+    "Ledger",
+    "SecurityCodes",
+    "Store",
+    "StoreBroken",
+    "StoreError",
+    "StoreFull",
+    "StoreUnavailable",
+]
 
 
 class Store(Protocol):
@@ -51,7 +52,7 @@ class Store(Protocol):
         """Return what `want` names, the head of `chain` and the control row."""
 
     async def write(self, delta: Delta) -> None:
-        """Write `delta` whole and durably, or raise one of the errors above."""
+        """Write `delta` whole and durably, or raise a StoreError."""
 
 
 class CardReader(Protocol):
@@ -60,11 +61,14 @@ class CardReader(Protocol):
     async def cards(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
         """Return the cards that exist, tombstones included."""
 
+    async def editions(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Edition]:
+        """Return which state the cards that exist are in, tombstones included."""
+
     async def list_cards(self, query: CardQuery) -> list[Card]:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
 
-    async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
-        """Return superseded versions numbered above `after`, oldest first."""
+    async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
+        """Return superseded versions numbered below `below`, newest first."""
 
 
 class Housekeeping(Protocol):
@@ -79,6 +83,9 @@ class Housekeeping(Protocol):
     async def purge_requests(self, before: int, limit: int) -> int:
         """Delete request records older than `before`; return how many went."""
 
+    async def purge_answers(self, before: int, limit: int) -> int:
+        """Delete what is remembered of updaters' answers from before `before`; return how many."""
+
 
 class AuditStore(Protocol):
     """The audit trail beside the flush: reading, and signed checkpoints."""
@@ -86,14 +93,21 @@ class AuditStore(Protocol):
     async def open_chains(self) -> list[ChainHead]:
         """Return the chains that no successor has ended."""
 
-    async def abandoned_chains(self) -> list[ChainHead]:
-        """Return those open chains whose processes are taken to be dead.
+    async def abandoned_chains(self, for_us: int = 0) -> list[ChainHead]:
+        """Return those open chains whose processes have let their leases run out `for_us` ago.
 
-        Where one process at a time has the store, all of them: whoever asks has not begun its own.
+        And those that were given back in order, whenever that was. Where one process at a time has
+        the store, all of them: whoever asks has not begun its own.
         """
 
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         """Return records by (chain, sequence), filtered and bounded."""
+
+    async def audit_reach(self, after: tuple[str, int], records: int) -> tuple[str, int] | None:
+        """Return the (chain, sequence) that many records of any tenant behind `after`.
+
+        None where the trail ends before. It bounds how far a search with a rare filter looks.
+        """
 
     async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
         """Return a chain's records behind `after`, in order."""
@@ -111,23 +125,6 @@ class AuditStore(Protocol):
 
     async def last_checkpoint(self) -> Checkpoint | None:
         """Return the newest checkpoint."""
-
-
-class Outbox(Protocol):
-    """Events waiting for their relay."""
-
-    async def pending(self, limit: int) -> list[OutboxRow]:
-        """Return the oldest events by (token, revision)."""
-
-    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
-        """Delete what the sink has acknowledged."""
-
-
-class EventSink(Protocol):
-    """Where events go."""
-
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
-        """Deliver in order; on return they are durable there."""
 
 
 class EventEncoder(Protocol):
@@ -192,3 +189,20 @@ class SecurityCodes(Protocol):
 
     async def take(self, key: CardKey, repeat: str) -> bytes | None:
         """Take the code once; the same `repeat` gets it again for 30 s."""
+
+
+class SealedViews(Protocol):
+    """Sealed masked views that all processes share and that may be lost, or lie.
+
+    What comes back is to be opened and compared, never believed.
+    """
+
+    @property
+    def away(self) -> bool:
+        """Tell whether asking is known to be of no use now."""
+
+    async def get(self, keys: Sequence[CardKey]) -> Mapping[CardKey, bytes]:
+        """Return what is there, in bounded time; nothing where it can't be asked. Never raises."""
+
+    async def put(self, views: Mapping[CardKey, bytes]) -> bool:
+        """Keep views for minutes; tell whether that was done. Never raises."""

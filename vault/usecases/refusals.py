@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from chassis.clock import Clock
+from vault.domain.audit import REFUSALS, counted_note
 from vault.domain.intents import Caller, Entry, Note
 from vault.domain.outcome import Applied
 from vault.usecases.ports import Ledger
 
-ACTION: Final = "refusals"
+ACTION: Final = REFUSALS
 OTHERS: Final = "(others)"
 
 
@@ -27,6 +28,7 @@ class RefusalLimits:
 
     recorded: int = 10  # a principal and window
     window_s: float = 60.0
+    wait_s: float = 5.0  # for a refusal's own record; then it is counted, and its caller told
     principals: int = 10_000
     tick_s: float = 1.0
 
@@ -36,7 +38,7 @@ class RefusalCounts:
     """What metrics read."""
 
     recorded: int = 0
-    counted: int = 0
+    counted: int = 0  # those past the limit, and those whose caller or time did not wait
     lost: int = 0  # that the ledger did not take: alarm on any
 
 
@@ -70,16 +72,24 @@ class RefusalAudit:
         """Record a refused call, or count it. Returns when it is durable, or counted.
 
         `note.action` is what was asked for, `note.reason` a `Reason`. Never raises for a ledger
-        that doesn't take it: the call is refused anyway, and the loss is counted.
+        that doesn't take it: the call is refused anyway, and the loss is counted. A caller that
+        hangs up takes its record out of the line, not out of the count: the minute's summary tells
+        of it (of one that was being written, too: rather twice than never).
         """
         who = _Who(caller.tenant, caller.principal)
         window = self._window(who)
         if window.recorded >= self._limits.recorded:
-            window.counted[note.reason] += 1
-            self.counts.counted += 1
+            self._count(who, note)
             return
         window.recorded += 1
-        await self._record([Entry(caller, note)])
+        try:
+            async with asyncio.timeout(self._limits.wait_s):
+                await self._record([Entry(caller, note)])
+        except TimeoutError:
+            self._count(who, note)
+        except asyncio.CancelledError:
+            self._count(who, note)
+            raise
 
     async def run(self) -> None:
         """Write the counts of minutes that are over, for ever."""
@@ -96,6 +106,10 @@ class RefusalAudit:
         """Write all counts, before the ledger stops."""
         await self._close(list(self._windows))
 
+    def _count(self, who: _Who, note: Note) -> None:
+        self._window(who).counted[note.reason] += 1
+        self.counts.counted += 1
+
     def _window(self, who: _Who) -> _Window:
         window = self._windows.get(who)
         if window is None and len(self._windows) >= self._limits.principals:
@@ -108,9 +122,15 @@ class RefusalAudit:
 
     async def _close(self, over: Sequence[_Who]) -> None:
         windows = [(who, self._windows.pop(who)) for who in over]
-        entries = [_summary(who, window.counted) for who, window in windows if window.counted]
-        if entries:
-            await self._record(entries)
+        told = [(who, window.counted) for who, window in windows if window.counted]
+        if told:
+            try:
+                await self._record([_summary(who, counted) for who, counted in told])
+            except asyncio.CancelledError:
+                # The vault stops: `flush` tells of them, rather twice than never.
+                for who, counted in told:
+                    self._window(who).counted += counted
+                raise
 
     async def _record(self, entries: Sequence[Entry]) -> None:
         outcomes = await self._ledger.apply(entries)
@@ -121,5 +141,5 @@ class RefusalAudit:
 
 def _summary(who: _Who, counted: Counter[str]) -> Entry:
     """Say how many refusals were not recorded one by one, by reason."""
-    text = ", ".join(f"{reason} x{count}" for reason, count in sorted(counted.items()))
-    return Entry(Caller(who.tenant, who.principal), Note(ACTION, "refused", note=text))
+    note = Note(ACTION, "refused", note=counted_note(counted))
+    return Entry(Caller(who.tenant, who.principal), note)

@@ -1,4 +1,4 @@
-"""Erase what has expired: cards past grace or time to live, old versions, old request ids.
+"""Erase what has expired: cards past grace or time to live, old versions, ids and answers.
 
 Everything that concerns a card goes through the ledger, so it is decided, audited and told like
 any other change. A legal hold stops it.
@@ -30,6 +30,7 @@ class SweepLimits:
     batches: int = 20  # of each kind, a turn: traffic comes first
     pause_s: float = 0.05  # between batches
     request_age_us: int = 25 * 3_600_000_000
+    answer_age_us: int = 400 * DAY_US
 
     def __post_init__(self) -> None:
         """Refuse to forget request ids while callers may still repeat them (24 h)."""
@@ -44,6 +45,7 @@ class SweepCounts:
     erased: int = 0
     purged_versions: int = 0
     purged_requests: int = 0
+    purged_answers: int = 0
     not_applied: int = 0  # tried again at the next turn
     failures: int = 0  # turns that a store in trouble cut short
 
@@ -76,6 +78,7 @@ class Sweeper:
             await self._repeat(self._erase)
             await self._repeat(self._purge_versions)
             await self._repeat(self._purge_requests)
+            await self._repeat(self._purge_answers)
         except (StoreUnavailable, StoreFull, CommitInDoubt):
             self.counts.failures += 1
 
@@ -113,6 +116,12 @@ class Sweeper:
         before = self._now_us() - self._limits.request_age_us
         gone = await self._housekeeping.purge_requests(before, self._limits.batch)
         self.counts.purged_requests += gone
+        return gone == self._limits.batch
+
+    async def _purge_answers(self) -> bool:
+        before = self._now_us() - self._limits.answer_age_us
+        gone = await self._housekeeping.purge_answers(before, self._limits.batch)
+        self.counts.purged_answers += gone
         return gone == self._limits.batch
 
     async def _apply(self, entries: Sequence[Entry]) -> int:

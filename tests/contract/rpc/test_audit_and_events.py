@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 from cardvault.vault.v1 import audit_service_pb2 as audits
 from cardvault.vault.v1 import card_pb2, error_reason_pb2, event_pb2, update_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
@@ -303,3 +304,24 @@ async def test_events_say_who_and_what_a_network_said(tmp_path: Path) -> None:
     assert (closed.source.update.channel, closed.source.update.file) == ("csv", "f1")
     assert closed.cause == card_pb2.CHANGE_CAUSE_NETWORK
     assert closed.old_status == card_pb2.CARD_STATUS_ACTIVE
+
+
+async def test_a_page_of_long_checkpoints_stops_at_3_mib_and_goes_on(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        await stored(await site.client("root"))
+    database = apsw.Connection(str(tmp_path / "vault.db"))
+    last = int(database.execute("SELECT max(number) FROM checkpoints").get)
+    long = [(last + at, at, bytes(1 << 20), "key", bytes(64)) for at in range(1, 6)]
+    database.executemany("INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?)", long)
+    database.close()
+    async with vault_site(tmp_path) as site:
+        root = await site.client("root")
+        request = audits.ListCheckpointsRequest(page_size=1_000)
+        pages = [await root.audit.ListCheckpoints(request)]
+        while pages[-1].next_page_token:
+            request.page_token = pages[-1].next_page_token
+            pages.append(await root.audit.ListCheckpoints(request))
+    numbers = [each.number for page in pages for each in page.checkpoints]
+    assert numbers == list(range(numbers[0], 0, -1))
+    assert numbers[0] >= last + 5
+    assert len(pages) > 1

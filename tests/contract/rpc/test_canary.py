@@ -11,7 +11,7 @@ import io
 import logging
 import traceback
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,9 @@ from tests.doubles.rpc_canary import Canaries, forms_of, text_places
 from tests.doubles.rpc_requests import card_for, covered, good_request, tokenize, update
 from tests.doubles.rpc_wire import Answer, send, short, vault_routes
 from tests.doubles.vault_site import VaultSite, request_id, vault_site
+from vault.adapters.sqlite import open as sqlite_open
+from vault.adapters.sqlite.store import SqliteCardReader
+from vault.domain.card import Card, CardKey
 from vault.domain.contents import Contents
 from vault.domain.intents import AddCard, ApplyUpdate, Caller, EditCard, Entry, FindNumber
 from vault.domain.outcome import Applied, Replayed
@@ -176,6 +179,16 @@ def _crash(*_args: Any, **_more: Any) -> Any:
         raise StoreLost(f"the row was ({FIRST}, {NAME}, {CODE})") from cause
 
 
+class _Reader(SqliteCardReader):
+    """The vault's reader, in its place from the start: handlers hold on to its `cards`."""
+
+    crashing = False
+
+    async def cards(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
+        """Read, or crash."""
+        return _crash() if self.crashing else await super().cards(keys)
+
+
 async def _crashing(site: VaultSite, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     """Call everything while ledger, reader and audit store raise exceptions full of secrets."""
     root = await site.client("root")
@@ -185,7 +198,8 @@ async def _crashing(site: VaultSite, heard: Heard, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "apply", _crash)
         patch.setattr(ledger, "read", _crash)
-        for name in ("cards", "list_cards", "versions"):
+        patch.setattr(_Reader, "crashing", True)
+        for name in ("list_cards", "versions"):
             patch.setattr(engine.reader, name, _crash)
         for name in ("audit_rows", "checkpoints", "last_checkpoint"):
             patch.setattr(engine.audit, name, _crash)
@@ -214,6 +228,7 @@ async def test_no_secret_is_found_where_none_belongs(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     heard = Heard()
+    monkeypatch.setattr(sqlite_open, "SqliteCardReader", _Reader)
     async with vault_site(tmp_path) as site:
         await _good(site, heard)
         await _numbers_everywhere(site, heard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 import pytest
 from cardvault.vault.v1 import card_pb2, update_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
@@ -326,3 +327,22 @@ async def test_answers_about_wordy_cards_are_told_in_full_or_cut_but_always_told
     assert len(shown[0].stored_credentials) == 20
     assert not shown[-1].stored_credentials
     assert reply.ByteSize() < 4 << 20
+
+
+async def test_a_card_that_fails_its_check_holds_no_other_answer_up(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        root, updater = await site.client("root"), await site.client("updater")
+        first, torn, last = [await covered(root) for _card in range(3)]
+        database = apsw.Connection(str(tmp_path / "vault.db"))
+        sealed = database.execute("SELECT sealed FROM cards WHERE token = ?", (torn.token,)).get
+        flipped = sealed[:-1] + bytes((sealed[-1] ^ 1,))
+        database.execute("UPDATE cards SET sealed = ? WHERE token = ?", (flipped, torn.token))
+        database.close()
+        answers = [
+            update(card, "PAN_UPDATED", new_number=new_pan()) for card in (torn, first, last)
+        ]
+        results = await applied(updater, *answers)
+        again = await applied(updater, *answers)
+    assert [told(result) for result in results] == ["REJECTED", "APPLIED", "APPLIED"]
+    assert refusal_in(results[0].error).reason == "DATA_CORRUPT"
+    assert [told(result) for result in again] == ["REJECTED", "DUPLICATE", "DUPLICATE"]

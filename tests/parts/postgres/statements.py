@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from chassis.events import postgres_leases, postgres_outbox
+from chassis.events.ports import Lease
+from chassis.postgres.sql import Arguments, inserting
 from tests.contract.ledger_rows import (
     a_card,
     a_number,
@@ -13,8 +16,8 @@ from tests.contract.ledger_rows import (
 )
 from tests.doubles.vault_ledger import CHAIN, TENANT
 from vault.adapters.postgres import housekeeping, lease, store, trail
-from vault.adapters.postgres.reading import cards_reading, reading
-from vault.adapters.postgres.sql import DATA_KEY, Arguments, inserting
+from vault.adapters.postgres.reading import cards_reading, editions_reading, reading
+from vault.adapters.postgres.sql import DATA_KEY, OUTBOX
 from vault.adapters.postgres.writing import locking, writing
 from vault.crypto.keys import DataKey
 from vault.domain.audit import GENESIS, ChainHead, link
@@ -50,6 +53,7 @@ def whole_delta(*, first: bool) -> Delta:
         versions=[a_version("tok_old", 1)],
         dropped_versions=[(TENANT, "tok_old", 7)],
         numbers={a_number("n"): new.fingerprint},
+        known_numbers={a_number("reused"): "fp_reused"},
         dropped_numbers=[(a_number("gone"), "fp_gone")],
         pointers={
             a_pointer("a"): PointerChange(None, "tok_1"),
@@ -70,21 +74,29 @@ def statements() -> dict[str, str]:
         "read": reading(CHAIN, WANT)[0],
         "read nothing": reading(CHAIN, Want())[0],
         "read cards": cards_reading([KEY])[0],
+        "read editions": editions_reading([KEY])[0],
         "write": writing(whole_delta(first=False))[0],
         "begin": writing(whole_delta(first=True))[0],
-        "versions": store.VERSIONS_AFTER,
+        "versions": store.VERSIONS_BELOW,
         "past grace": housekeeping.PAST_GRACE,
         "past ttl": housekeeping.PAST_TTL,
         "past retention": housekeeping.PAST_RETENTION,
         "purge requests": housekeeping.PURGE_REQUESTS,
+        "purge answers": housekeeping.PURGE_ANSWERS,
         "open chains": trail.OPEN_CHAINS,
         "abandoned chains": trail.ABANDONED_CHAINS,
         "chain records": trail.CHAIN_RECORDS,
+        "audit reach": trail.AUDIT_REACH,
         "add checkpoint": trail.ADD_CHECKPOINT,
         "checkpoints": trail.CHECKPOINTS,
         "last checkpoint": trail.LAST_CHECKPOINT,
-        "pending": trail.PENDING,
-        "delivered": trail.dropping_events([an_event("tok_1")])[0],
+        "pending": postgres_outbox.pending(OUTBOX, "token"),
+        "delivered": postgres_outbox.dropping(Lease(0, 1), [an_event("tok_1")], "token")[0],
+        "backlog": postgres_outbox.BACKLOG,
+        "standing": postgres_leases.STANDING,
+        "take partition": postgres_leases.TAKE,
+        "give partition back": postgres_leases.GIVE_BACK,
+        "release partitions": postgres_leases.RELEASE,
         "data keys": trail.DATA_KEYS,
         "add data keys": inserting(
             Arguments(),
@@ -113,6 +125,6 @@ def statements() -> dict[str, str]:
     }.items():
         made[f"list by {name}"] = store.listing(query._replace(**change))[0]  # type: ignore[arg-type]
     made["search audit"] = trail.audit_listing(
-        AuditQuery(TENANT, 10, (0, CHAIN, 3), 1, 2, "card.reveal", "tok_1", "app")
+        AuditQuery(TENANT, 10, (CHAIN, 3), 1, 2, "card.reveal", "tok_1", "app", (CHAIN, 20_000))
     )[0]
     return made

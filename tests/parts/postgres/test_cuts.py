@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from tests.contract.ledger_rows import a_card, a_number, add_cards, next_delta
+from tests.doubles.outbox_reading import waiting
 from tests.doubles.postgres_cutter import Cutter, Side, cutter
 from tests.doubles.vault_ledger import add, kinds, records, reveal, running, tokenize
 from tests.parts.servers.postgres import PostgresServer, as_superuser
@@ -92,7 +93,7 @@ async def test_a_cut_at_every_message_of_a_flush(
     assert "NotApplied" in heard
     rows = await records(engine)
     assert len(rows) == 1 + len(heard)  # one record an effect, and one effect a request
-    assert len(await engine.outbox.pending(1_000)) == len(rows)
+    assert len(await waiting(engine.outbox, 1_000)) == len(rows)
 
 
 async def proxy_reconnects(engine: Engine) -> None:

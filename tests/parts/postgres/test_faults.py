@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from chassis.postgres.connection import Link
+from chassis.postgres.faults import translated, translated_write
 from tests.contract.ledger_rows import a_card, added, facts, next_delta, write
 from tests.parts.servers.postgres import PostgresServer, as_superuser
 from vault.adapters.engine import Engine
 from vault.adapters.postgres.address import Address
-from vault.adapters.postgres.connection import Link
-from vault.adapters.postgres.faults import translated, translated_write
 from vault.adapters.postgres.open import open_postgres
 from vault.domain.queries import AuditQuery
 from vault.usecases.ports import (

@@ -7,14 +7,16 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from chassis.postgres.connection import Link
+from chassis.postgres.sql import NOW
 from tests.contract.ledger_rows import a_card, a_number, add_cards, added, next_delta, write
 from tests.doubles.vault_ledger import add, kinds, running, tokenize
 from tests.parts.servers.postgres import as_superuser
 from vault.adapters.engine import Engine
 from vault.adapters.postgres import lease
 from vault.adapters.postgres.address import Address
-from vault.adapters.postgres.connection import Link
 from vault.adapters.postgres.open import open_postgres
 from vault.usecases.chain_start import start_chain
 from vault.usecases.ledger.delta import CardChange
@@ -22,10 +24,14 @@ from vault.usecases.ledger.state import Want
 from vault.usecases.ports import Conflict, StoreBroken
 
 
-async def expire(dsn: str, chain: str) -> None:
-    """Let a chain's lease run out, as if its process had been gone for long."""
+async def expire(dsn: str, chain: str, over_s: int = 1) -> None:
+    """Let a chain's lease have run out so many seconds ago."""
     admin = await asyncpg.connect(as_superuser(dsn))
-    await admin.execute("UPDATE chains SET lease = 1 WHERE chain = $1", chain)
+    await admin.execute(
+        f"UPDATE chains SET lease = {NOW} - $2::bigint WHERE chain = $1",  # noqa: S608
+        chain,
+        over_s * 1_000_000,
+    )
     await admin.close()
 
 
@@ -36,7 +42,10 @@ async def test_a_living_processes_chain_is_left_alone_and_a_dead_ones_ended(
     async with open_postgres(Address(dsn)) as other:
         started = await start_chain(other.store, other.audit, "chn_b", lambda: 2)
         assert (living.ended, started.ended) == ((), ())
-        await expire(dsn, "chn_a")
+        await expire(dsn, "chn_a", over_s=100)
+        second = await start_chain(other.store, other.audit, "chn_b2", lambda: 3)
+        assert second.ended == ()  # a reaper's
+        await expire(dsn, "chn_a", over_s=130)
         third = await start_chain(other.store, other.audit, "chn_c", lambda: 3)
         assert [head.chain for head in third.ended] == ["chn_a"]
         with pytest.raises(StoreBroken):
@@ -59,6 +68,14 @@ async def test_an_idle_process_renews_its_lease(dsn: str, engine: Engine) -> Non
         async with asyncio.timeout(5):
             while await engine.audit.abandoned_chains():  # noqa: ASYNC110 - in the database
                 await asyncio.sleep(0.01)
+        with capture_logs() as logs:
+            await write(engine, chain="chn_b", ended_chains=await engine.audit.open_chains())
+            async with asyncio.timeout(5):
+                while not logs:  # noqa: ASYNC110 - in the log
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        told = {"event": "audit chain ended by another process", "chain": "chn_a"}
+        assert logs == [{**told, "log_level": "error"}]  # once
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -104,6 +121,7 @@ async def test_a_number_is_not_forgotten_while_another_process_uses_it_again(
             reuse = await next_delta(other, chain="chn_other")
             again = a_card(f"tok_again_{at}", fingerprint=card.fingerprint)
             reuse.cards = added(again)
+            reuse.known_numbers = {number: card.fingerprint}
             results = await asyncio.gather(
                 engine.store.write(forget), other.store.write(reuse), return_exceptions=True
             )

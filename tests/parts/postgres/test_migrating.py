@@ -9,13 +9,14 @@ import asyncpg
 import pytest
 from click.testing import CliRunner
 
+from chassis.store_errors import UnsuitableDatabase
 from tests.contract.ledger_rows import write
 from tests.doubles.vault_ledger import CHAIN
 from tests.parts.servers.postgres import PostgresServer, as_owner, as_superuser
 from vault.adapters.postgres.address import Address
 from vault.adapters.postgres.migrating import DAYS_AHEAD, migrate
 from vault.adapters.postgres.open import open_postgres
-from vault.adapters.postgres.schema_version import UnsuitableDatabase, known_revisions
+from vault.adapters.postgres.schema_version import SCHEMA
 from vault.cli.serve import migrate as migrate_command
 
 _DAY_US = 86_400_000_000
@@ -38,12 +39,12 @@ PARTITIONS = (
 async def test_several_at_once_and_once_more_leave_one_schema(postgres: PostgresServer) -> None:
     dsn = await postgres.empty_database()
     done = await asyncio.gather(*[migrate(dsn) for _ in range(4)])
-    assert done == [known_revisions()[0]] * 4
+    assert done == [SCHEMA.revisions()[0]] * 4
     before = await fetch(dsn, PARTITIONS)
-    assert await migrate(dsn) == known_revisions()[0]
+    assert await migrate(dsn) == SCHEMA.revisions()[0]
     assert await fetch(dsn, PARTITIONS) == before
     assert await fetch(dsn, "SELECT version_num FROM vault_schema_version") == [
-        (known_revisions()[0],)
+        (SCHEMA.revisions()[0],)
     ]
 
 
@@ -54,7 +55,7 @@ def test_the_command_migrates_and_says_so(
     monkeypatch.setenv("CARDVAULT_DATABASE_URL", dsn)
     for _ in range(2):
         done = CliRunner().invoke(migrate_command, [])
-        assert (done.exit_code, done.output.strip()) == (0, "the database is at revision 0001")
+        assert (done.exit_code, done.output.strip()) == (0, "the database is at revision 0003")
 
 
 async def test_a_database_without_tables_is_not_served(postgres: PostgresServer) -> None:

@@ -113,3 +113,4 @@ async def test_a_reporting_role_that_nobody_gave_a_tenant_sees_nothing(
 async def test_the_serving_role_does_what_it_is_for(engine: Engine) -> None:
     await write(engine)
     assert await engine.housekeeping.purge_requests(1, 1) == 0
+    assert await engine.housekeeping.purge_answers(1, 1) == 0

@@ -3,7 +3,7 @@
 The second is asked of the planner: on a database that was analysed while it was empty and has grown
 since, and on a large one that is analysed. All rows are one tenant's. On an empty database only
 scans of whole tables are refused: which index is cheapest there is a draw, and how long such a plan
-is used is bounded by `connection.PREPARED_S`.
+is used is bounded by `leader.PREPARED_S`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from chassis.postgres import connection, leader
 from tests.parts.postgres.statements import statements
 from tests.parts.servers.postgres import as_owner
-from vault.adapters.postgres import connection
 from vault.adapters.postgres.address import Address
 
 OF_TENANTS = (
@@ -33,7 +33,8 @@ OF_TENANTS = (
     "data_keys",
 )
 # The sweeper and the relay work for all tenants: their answers carry each row's own.
-FOR_ALL_TENANTS = {"past grace", "past ttl", "past retention", "pending", "purge requests"}
+FOR_ALL_TENANTS = {"past grace", "past ttl", "past retention", "pending"}
+WITHOUT_A_TENANT = {"purge requests", "purge answers", "backlog"}  # they answer with numbers
 STATEMENTS = statements()
 _USED = re.compile(rf"(?:FROM|JOIN|USING|UPDATE) ({'|'.join(OF_TENANTS)})(?: AS (\w+))?(?=[ )]|$)")
 
@@ -51,8 +52,9 @@ def unqualified(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_every_table_of_tenants_is_bound_to_a_tenant(name: str) -> None:
-    if name in FOR_ALL_TENANTS:
-        assert "tenant" in STATEMENTS[name].partition(" FROM ")[0] or name == "purge requests"
+    if name in FOR_ALL_TENANTS | WITHOUT_A_TENANT:
+        told = STATEMENTS[name].partition(" FROM ")[0]
+        assert "tenant" in told or name in WITHOUT_A_TENANT
     else:
         assert unqualified(STATEMENTS[name]) == []
 
@@ -79,7 +81,11 @@ CONDITIONS = {
     "requests_pkey": {"tenant", "principal", "request_id"},
     "requests_by_time": {"create_time"},
     "applied_updates_pkey": {"tenant", "update_id", "token"},
-    "outbox_pkey": set(),  # the relay reads it from its beginning
+    "applied_updates_by_time": {"time"},
+    "outbox_pkey": {"tenant", "token", "revision"},
+    "outbox_by_slot": {"slot"},
+    "outbox_leases_pkey": {"partition"},
+    "relays_pkey": set(),  # as many as there are processes
     "chains_pkey": {"chain"},
     "chains_open": set(),
     "checkpoints_pkey": set(),
@@ -180,7 +186,7 @@ async def test_a_statement_is_prepared_again_before_long(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was planned on an empty table is planned again once it has grown, analysed or not."""
-    monkeypatch.setattr(connection, "PREPARED_S", 0.2)
+    monkeypatch.setattr(leader, "PREPARED_S", 0.2)
     link = connection.Link(Address(dsn))
     asked = "SELECT prepare_time FROM pg_prepared_statements WHERE statement LIKE 'SELECT token%'"
     try:

@@ -17,6 +17,7 @@ from tempfile import mkdtemp
 
 import asyncpg
 
+from tools.running.guardian import mind
 from vault.adapters.postgres.migrating import migrate
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
@@ -26,9 +27,10 @@ _numbers = count(1)
 class PostgresServer:
     """One running server; every test makes itself a database."""
 
-    def __init__(self, port: int, data: Path) -> None:
+    def __init__(self, port: int, data: Path, pid: int) -> None:
         self.port = port
         self.data = data
+        self.pid = pid
         self._template = False
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
@@ -88,7 +90,10 @@ def as_superuser(dsn: str) -> str:
 
 @contextmanager
 def postgres_server(*options: str) -> Iterator[PostgresServer]:
-    """Run a server on a free loopback port; `options` are settings of its own."""
+    """Run a server on a free loopback port; `options` are settings of its own.
+
+    `fsync` is off unless they say otherwise.
+    """
     root = Path(mkdtemp(prefix="cardvault-pg-"))
     shutil.chown(root, "postgres", "postgres")
     data = root / "data"
@@ -112,15 +117,19 @@ def postgres_server(*options: str) -> Iterator[PostgresServer]:
                 stderr=log,
                 cwd=root,
             )
+        mind(server.pid)
         try:
             _wait_ready(port, root / "log")
-            yield PostgresServer(port, data)
+            yield PostgresServer(port, data, _pid(data))
         finally:
-            pid = int((data / "postmaster.pid").read_text().split()[0])
-            os.kill(pid, signal.SIGINT)  # a fast shutdown
+            os.kill(_pid(data), signal.SIGINT)  # a fast shutdown
             server.wait(30)
     finally:
         shutil.rmtree(root)
+
+
+def _pid(data: Path) -> int:
+    return int((data / "postmaster.pid").read_text().split()[0])
 
 
 def _as_postgres(*command: object) -> None:

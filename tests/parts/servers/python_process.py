@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.running.guardian import mind
+
 START_S = 60.0
 
 
@@ -33,6 +35,7 @@ def python_process(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    mind(process.pid)
     try:
         _await(process, f"http://127.0.0.1:{port}{ready}", log)
         yield

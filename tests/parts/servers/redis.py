@@ -14,6 +14,7 @@ from pathlib import Path
 
 from redis import Redis
 
+from tools.running.guardian import mind
 from tools.running.ports import free_ports
 
 START_S = 20.0
@@ -63,6 +64,7 @@ def redis_server(directory: Path, *options: str, port: int = 0) -> Iterator[Redi
         process = subprocess.Popen(
             ["/usr/bin/redis-server", *order], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
+    mind(process.pid)
     try:
         wait_until(lambda: _listens(port), home / "log")
         yield RedisServer(port, process)

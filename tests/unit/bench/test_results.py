@@ -14,29 +14,42 @@ from tests.bench.phases import IN_FLIGHT, OPERATIONS, Operation
 from tests.bench.proc import Cpu
 from tests.bench.processes import Load
 from tests.bench.report import BEGIN, END, markdown, rewrite, show
-from tests.bench.results import Disk, OpenLoop, Results, bars_of, cell_of, cells_of
+from tests.bench.results import (
+    Disk,
+    OpenLoop,
+    Results,
+    StoreResults,
+    bars_of,
+    cell_of,
+    cells_of,
+)
 from tests.bench.stats import latency_of
+from tests.bench.workers import Workers
 
 ONE_MS = latency_of([0.001])
-MACHINE = Machine("cpu", 2, "k", "3", "1", "1", "3", "3", "today", "abc", "make bench", 0.1)
+MACHINE = Machine("cpu", 2, "k", "3", "1", "1", "today", "abc", "make bench", 0.1)
 
 
 def load(cpu_us: float, *, share: float = 0.5, failed: int = 0, writer_us: float = 0.0) -> Load:
     calls = 1_000
     cpu = Cpu(cpu_us * calls / 1e6, {"loop": 0.0, "writer": writer_us * calls / 1e6})
-    return Load(calls, 1.0, cpu, 50, 1_000, [share, 0.1], failed, [0.002] * calls, [])
+    return Load(calls, 1.0, cpu, calls * 1e-4, 50, 1_000, [share, 0.1], failed, [0.002] * calls, [])
 
 
-def results(busy: Operation | None = None) -> Results:
+def on(store: str, busy: Operation | None = None) -> StoreResults:
     measured = {}
     for operation in OPERATIONS:
         for many in IN_FLIGHT:
             measured[operation, True, many] = load(200)
             share = 0.95 if operation == busy else 0.5
             measured[operation, False, many] = load(270, share=share, writer_us=40)
-    open_loop = OpenLoop(1000, 60, 0.7, 60_000, ONE_MS, ONE_MS, 300, 0.3, "")
+    open_loop = OpenLoop(1000, 60, 0.7, 60_000, ONE_MS, ONE_MS, 300, 50, 0.3, "")
     disk = Disk(100, 1_700, {"cards": 600}, {"Detokenize": {"audit": 1}}, [], ONE_MS)
-    return Results("full", MACHINE, cells_of([measured], IN_FLIGHT), open_loop, disk)
+    return StoreResults(store, f"{store} 1", cells_of([measured], IN_FLIGHT), open_loop, disk)
+
+
+def results(busy: Operation | None = None) -> Results:
+    return Results("full", MACHINE, [on("SQLite"), on("PostgreSQL", busy)])
 
 
 def test_a_cell_is_the_median_round_and_its_ratio_is_within_the_round() -> None:
@@ -74,9 +87,9 @@ def test_a_round_does_not_count_when_its_empty_twin_does_not() -> None:
 
 def test_a_cell_without_a_round_says_why_and_the_run_does_not_count() -> None:
     found = results(busy="Detokenize")
-    cell = found.cell("Detokenize", empty=False, in_flight=64)
+    cell = found.stores[1].cell("Detokenize", empty=False, in_flight=64)
     assert "95%" in cell.invalid
-    assert any("Detokenize at 64" in problem for problem in found.problems)
+    assert any("PostgreSQL: Detokenize at 64" in problem for problem in found.problems)
     assert "does not count" in markdown(found)
 
 
@@ -84,10 +97,24 @@ def test_a_good_run_has_no_problems_and_its_bars_are_compared() -> None:
     found = results()
     assert found.problems == []
     assert "does not count" not in markdown(found)
-    assert [bar.held for bar in bars_of(found)] == [True] * 7
-    slow = replace(found, open_loop=replace(found.open_loop, latency=latency_of([0.011])))
+    (one, other) = found.stores
+    assert [bar.held for bar in bars_of(one)] == [True] * 7
+    slow = replace(other, open_loop=replace(other.open_loop, latency=latency_of([0.011])))
     assert [bar.name for bar in bars_of(slow) if not bar.held] == ["Open loop, p99"]
-    assert "MISSED" in markdown(slow)
+    assert "| 1.00 ms | 11.00 ms MISSED |" in markdown(replace(found, stores=[one, slow]))
+
+
+def test_the_databases_own_time_is_shown_and_in_no_ratio() -> None:
+    cell = cell_of("Tokenize", 64, [load(300)], [load(200)])
+    assert cell.database_us == pytest.approx(100)
+    assert cell.ratio == pytest.approx(1.5)
+    assert cell.python_us_per_card == pytest.approx(300)
+
+
+def test_a_bar_of_what_was_not_measured_is_left_out() -> None:
+    whole = on("PostgreSQL")
+    part = replace(whole, cells=[cell for cell in whole.cells if cell.operation == "Detokenize"])
+    assert {bar.name.split()[0].strip(",") for bar in bars_of(part)} == {"Detokenize", "Open"}
 
 
 def test_a_quick_run_says_that_it_proves_nothing() -> None:
@@ -137,3 +164,21 @@ def test_a_page_without_its_markers_is_refused_and_left_alone(tmp_path: Path) ->
 def test_a_bare_sync_leaves_nothing_behind(tmp_path: Path) -> None:
     assert bare_sync(tmp_path, 5).samples == 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_caches_table_is_on_the_page() -> None:
+    table = "| way | vault |\n|---|---|\n| cache | 9.0 |"
+    assert table in markdown(replace(results(), cache=table))
+    assert "cache" not in markdown(results())
+
+
+def test_two_processes_are_compared_where_a_store_lets_them() -> None:
+    found = results()
+    two = Workers("Tokenize", 400, 480, 1.2, 900, 1_500)
+    found.stores[1].workers.append(two)
+    page = markdown(found)
+    assert (
+        "| Tokenize, a call of two processes to one | ≤ 1.1 x | not asked | 1.20 x MISSED |" in page
+    )
+    assert "Processes on one PostgreSQL" in page
+    assert "Processes on one SQLite" not in page

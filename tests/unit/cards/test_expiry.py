@@ -1,6 +1,4 @@
-"""The expiry month: limits, order, last day, and the stored form."""
-
-from datetime import UTC, date, datetime, timedelta
+"""The expiry month: limits, order, and the stored form."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,8 @@ EXPIRIES = st.builds(Expiry, st.integers(2000, 2099), st.integers(1, 12))
 
 @given(EXPIRIES, EXPIRIES)
 def test_expiries_order_by_time_as_their_stored_form_does(one: Expiry, two: Expiry) -> None:
-    assert (one < two) == (one.as_int < two.as_int) == (one.last_day < two.last_day)
+    by_time = (one.year, one.month) < (two.year, two.month)
+    assert (one < two) == (one.as_int < two.as_int) == by_time
     assert (one == two) == (one.as_int == two.as_int)
 
 
@@ -21,22 +20,6 @@ def test_expiries_order_by_time_as_their_stored_form_does(one: Expiry, two: Expi
 def test_the_stored_form_reads_back(expiry: Expiry) -> None:
     assert Expiry.from_int(expiry.as_int) == expiry
     assert expiry.as_int == int(f"{expiry.year}{expiry.month:02d}")
-
-
-@given(EXPIRIES)
-def test_a_card_is_good_through_its_last_day(expiry: Expiry) -> None:
-    day = expiry.last_day
-    assert (day.year, day.month) == (expiry.year, expiry.month)
-    assert (day + timedelta(days=1)).day == 1
-    assert not expiry.expired_at(day)
-    assert expiry.expired_at(day + timedelta(days=1))
-    assert not expiry.expired_at(date(expiry.year, expiry.month, 1))
-
-
-def test_an_instant_counts_as_the_day_it_reads() -> None:
-    assert not Expiry(2024, 2).expired_at(datetime(2024, 2, 29, 23, 59, tzinfo=UTC))
-    assert Expiry(2024, 2).expired_at(datetime(2024, 3, 1, tzinfo=UTC))
-    assert Expiry(2024, 2).last_day == date(2024, 2, 29)
 
 
 @given(st.integers(), st.integers())

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import json
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cardvault import service_config
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -284,6 +286,19 @@ def test_a_taken_port_is_an_error(ops: Ops) -> None:
 
 
 def test_the_service_config_is_the_documented_one() -> None:
-    assert '"maxAttempts": 4' in service_config_json()
-    assert '"retryableStatusCodes": ["UNAVAILABLE"]' in service_config_json()
+    config = json.loads(service_config())
+    assert json.loads(service_config_json()) == config
+    (method,) = config["methodConfig"]
+    assert config["loadBalancingConfig"] == [{"round_robin": {}}]
+    assert config["retryThrottling"] == {"maxTokens": 100, "tokenRatio": 0.1}
+    assert method == {
+        "name": [{}],
+        "retryPolicy": {
+            "maxAttempts": 4,
+            "initialBackoff": "0.1s",
+            "maxBackoff": "2s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        },
+    }
     assert tenant_metadata("demo") == (("cardvault-tenant", "demo"),)

@@ -40,4 +40,3 @@ def test_every_reason_is_in_the_protos_and_has_an_answer() -> None:
     assert {reason.value for reason in Reason} <= known
     assert {name.removeprefix("ERROR_REASON_") for name in CHASSIS_REASONS} <= known
     assert set(ANSWERS) == set(Reason)
-

@@ -139,7 +139,7 @@ EDGES = {
     "token format": Edge("token_format", put("token_format", 2), put("token_format", 3)),
     "on existing": Edge("on_existing", put("on_existing", 3), put("on_existing", 4)),
     "security code": Edge("security_code", put("security_code", "1234"), put("security_code", "")),
-    "no time to live": Edge("ttl", ttl(timedelta(microseconds=1)), ttl(timedelta())),
+    "no time to live": Edge("ttl", ttl(timedelta(seconds=1)), ttl(timedelta(microseconds=999_999))),
     "long time to live": Edge("ttl", ttl(timedelta(days=3650)), ttl(timedelta(days=3651))),
     "metadata pairs": Edge(
         "metadata",

@@ -1,17 +1,21 @@
 """Files that must not count: quarantined whole, with reason and offset, and nothing applied."""
 
+import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pysequoia import Cert, Tsk, encrypt, sign
 
 from cards.outcomes import Outcome
+from tests.doubles.updater_scripts import current, new_number
 from tests.doubles.updater_world import World, answer, make_world
-from tests.unit.updater.scripts import current, new_number
+from updater.adapters.openpgp import OpenPgp
 from updater.domain.dispositions import Disposition
 from updater.domain.feed import ExceptionKind, FeedFile, FeedState
 from updater.files.cybersource import write_request, write_response
@@ -164,6 +168,34 @@ async def test_our_own_signature_is_not_the_acquirers(tmp_path: Path) -> None:
         await quarantined(case, "BAD_SIGNATURE")
 
 
+@pytest.mark.parametrize("name", [NAME, "again.csv.pgp"], ids=["same-name", "another"])
+async def test_what_was_set_aside_for_its_keys_is_taken_in_once_they_are_right(
+    tmp_path: Path, name: str
+) -> None:
+    async with asked(tmp_path) as case:
+        sealed, world = case.world.acquirer.seal(case.plain()), case.world
+    ours = Tsk.from_bytes((tmp_path / "keys" / "updater.tsk").read_bytes())
+    stranger = Tsk.generate("stranger").extract_certificate()
+    mistaken = replace(world, cipher=OpenPgp(ours, stranger))
+    async with mistaken.running() as updater:
+        case = replace(case, world=mistaken, updater=updater)
+        case.deliver_sealed(sealed)
+        await quarantined(case, "BAD_SIGNATURE")
+        case.deliver_sealed(sealed, name)  # nothing is mended yet
+        assert (await case.listen()).taken == {Taken.QUARANTINED: 1}
+        assert case.untouched()
+    async with world.running() as updater:
+        case = replace(case, world=world, updater=updater)
+        case.deliver_sealed(sealed, name)
+        assert (await case.listen()).taken == {Taken.APPLIED: 1}
+        (file,) = await case.files()
+        assert (file.state, file.reason, file.records) == (FeedState.APPLIED, "", 2)
+        assert not case.untouched()
+        assert case.shelf("inbox") == []
+        case.deliver_sealed(sealed, NAME)
+        assert (await case.listen()).taken == {Taken.DUPLICATE: 1}
+
+
 @pytest.mark.parametrize("how", ["plain", "signed", "signed-armoured"])
 async def test_plain_text_is_set_aside_and_does_not_stay_plain(tmp_path: Path, how: str) -> None:
     async with asked(tmp_path) as case:
@@ -300,6 +332,33 @@ async def test_known_bytes_under_another_name_are_noted_and_nothing_else(tmp_pat
         assert case.shelf("done") == sorted([NAME, "again.csv.pgp"])
 
 
+async def test_a_file_that_is_renamed_before_it_was_applied_is_applied_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with asked(tmp_path) as case:
+        sealed = case.world.acquirer.seal(case.plain())
+        first = case.deliver_sealed(sealed)
+        case.world.vault.down = True
+        await case.listen()
+        first.rename(first.with_name(f"again.{NAME}"))
+        case.world.vault.down = False
+        await case.listen(4)
+        (kept, copy) = await case.files()
+        assert (kept.state, copy.state) == (FeedState.APPLIED, FeedState.DUPLICATE)
+        assert copy.duplicate_of == kept.feed_id
+        assert not case.untouched()
+        assert case.shelf("inbox") == []
+
+
+async def test_a_name_that_is_no_text_keeps_no_other_file_waiting(tmp_path: Path) -> None:
+    async with asked(tmp_path) as case:
+        case.deliver_sealed(b"x", os.fsdecode(b"caf\xe9.csv.pgp"))
+        case.deliver(case.plain())
+        await case.listen()
+        (kept,) = await case.files()
+        assert kept.state is FeedState.APPLIED
+
+
 async def test_the_same_file_delivered_again_is_nothing_new(tmp_path: Path) -> None:
     async with asked(tmp_path) as case:
         sealed = case.world.acquirer.seal(case.plain())
@@ -367,3 +426,13 @@ def test_certificates_of_both_sides_are_different(tmp_path: Path) -> None:
     world = make_world(tmp_path, current)
     ours = Cert.from_bytes((tmp_path / "simulator-keys" / "updater.cert").read_bytes())
     assert ours.fingerprint != world.acquirer.secret.extract_certificate().fingerprint
+
+
+async def test_a_folder_in_the_exchange_is_left_alone_and_stops_no_purge(tmp_path: Path) -> None:
+    async with asked(tmp_path) as case:
+        outbox = tmp_path / "exchange" / "outbox"
+        await asyncio.to_thread((outbox / "archive").mkdir)
+        await asyncio.to_thread((outbox / "old.csv.pgp").write_bytes, b"x")
+        deleted = await case.updater.ports.exchange.purge(timedelta(seconds=-5))
+        assert deleted == 1
+        assert case.shelf("outbox") == ["archive"]

@@ -71,7 +71,7 @@ def test_check_config_names_what_is_missing(here: Path) -> None:
         ("TENANTS", "[]"),
         ("BRANDS", '["UNKNOWN"]'),
         ("POLL_INTERVAL", "0"),
-        ("DATABASE_URL", "postgresql://x"),
+        ("DATABASE_URL", "mysql://x"),
     ],
 )
 @pytest.mark.usefixtures("here")
@@ -82,7 +82,7 @@ def test_a_bad_setting_is_named_and_never_quoted(
     output = run("check-config", code=1)
     assert "CARDVAULT_UPDATER_" in output
     assert "has.dots" not in output
-    assert "postgresql" not in output
+    assert "mysql" not in output
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

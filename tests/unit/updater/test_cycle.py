@@ -9,8 +9,8 @@ import pytest
 from cards.brands import Brand
 from cards.expiry import Expiry
 from cards.outcomes import Outcome
+from tests.doubles.updater_scripts import NEW_EXPIRY, current, mixed, new_number, pan, replacement
 from tests.doubles.updater_world import DAY, World, answer, make_world
-from tests.unit.updater.scripts import NEW_EXPIRY, current, mixed, new_number, pan, replacement
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus
 from updater.domain.errors import Reason

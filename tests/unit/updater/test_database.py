@@ -12,7 +12,13 @@ from updater.adapters.sqlite.database import (
     open_database,
     schema_version,
 )
-from updater.domain.errors import DatabaseInUse, DatabaseTooNew, StorageFull, StoreUnavailable
+from updater.domain.errors import (
+    DatabaseInUse,
+    DatabaseTooNew,
+    StorageFull,
+    StoreBroken,
+    StoreUnavailable,
+)
 
 
 async def test_a_second_process_is_refused(tmp_path: Path) -> None:
@@ -87,3 +93,32 @@ async def test_one_may_look_beside_a_running_updater(tmp_path: Path) -> None:
         assert await beside.run(lambda db: db.pragma("user_version")) == latest_version()
         with pytest.raises(apsw.ReadOnlyError):
             await beside.run(lambda db: db.execute("DELETE FROM cursors"))
+
+
+@pytest.mark.parametrize("at", ["work", "commit"])
+async def test_after_an_input_output_error_the_file_is_touched_no_more(
+    tmp_path: Path, at: str
+) -> None:
+    path, heard = tmp_path / "updater.db", list[StoreBroken]()
+
+    def fails(db: apsw.Connection) -> None:
+        db.execute("INSERT INTO cursors VALUES ('demo', 'x')")
+        if at == "work":
+            raise apsw.IOError
+
+        def at_commit() -> bool:
+            raise apsw.IOError
+
+        db.set_commit_hook(at_commit)
+
+    async with open_database(path, heard.append) as database:
+        with pytest.raises(StoreBroken):
+            await database.run(fails)
+        ran: list[int] = []
+        with pytest.raises(StoreBroken):
+            await database.run(lambda _db: ran.append(1))
+        assert ran == []
+        assert heard
+    async with open_database(path) as database:
+        count = await database.run(lambda db: db.execute("SELECT count(*) FROM cursors").fetchone())
+        assert count == (0,)

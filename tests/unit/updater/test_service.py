@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import apsw
 import grpc
 import pytest
 from cardvault.updater.v1 import feed_service_pb2 as feed_pb
@@ -22,13 +23,14 @@ from pysequoia import Cert, Tsk
 from cards.brands import Brand
 from cards.testcards import test_pan as number_for_test
 from chassis.channel import open_channel
+from tests.doubles.updater_scripts import new_number
 from tests.doubles.updater_vault_server import agreement
 from tests.doubles.updater_world import Acquirer
 from tests.doubles.vault_site import VaultSite, vault_site
-from tests.unit.updater.scripts import new_number
 from updater.adapters.marks import make_marks_key
 from updater.adapters.openpgp import make_exchange_keys
 from updater.config import UpdaterConfig
+from updater.domain.errors import StoreBroken
 from updater.wiring import RunningUpdater, running_updater
 
 DEADLINE = 10.0
@@ -159,6 +161,14 @@ async def test_a_card_is_asked_about_and_changed_under_its_token(tmp_path: Path)
         request = feed_pb.GetFeedFileRequest(feed_file_id=file.feed_file_id)
         shown: Any = await feeds.GetFeedFile(request, timeout=DEADLINE)
         assert [count.count for count in shown.feed_file.counts] == [1]
+        _, foreign = await site.stubs("other")
+        unknown = feed_pb.GetFeedFileRequest(feed_file_id="feed_" + "0" * 24)
+        told = set()
+        for each in (request, unknown):  # another tenant's file and none: the same, to the letter
+            with pytest.raises(grpc.aio.AioRpcError) as gone:
+                await foreign.GetFeedFile(each, timeout=DEADLINE)
+            told.add((gone.value.code(), gone.value.details()))
+        assert told == {(grpc.StatusCode.NOT_FOUND, "the tenant has no such feed file")}
         enrolled: Any = await updater.GetEnrollment(
             pb.GetEnrollmentRequest(token=token, merchant_account="shop"), timeout=DEADLINE
         )
@@ -307,3 +317,16 @@ async def test_a_vault_that_is_away_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await updater.Enroll(request, timeout=DEADLINE)
         assert reason(refused.value) == (grpc.StatusCode.UNAVAILABLE, "VAULT_UNAVAILABLE")
+
+
+async def test_a_database_that_fails_for_good_ends_the_updater(tmp_path: Path) -> None:
+    def fails(_db: apsw.Connection) -> None:
+        raise apsw.IOError
+
+    with pytest.raises(BaseExceptionGroup) as ended:  # noqa: PT012 - it is the block that ends
+        async with site_at(tmp_path) as site:
+            feeds: Any = site.running.updater.ports.feeds
+            with pytest.raises(StoreBroken):
+                await feeds._database.run(fails)
+            await asyncio.sleep(DEADLINE)
+    assert ended.group_contains(StoreBroken)

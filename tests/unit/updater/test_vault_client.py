@@ -50,9 +50,9 @@ async def test_credentials_come_in_pages_and_go_on_at_the_cursor() -> None:
     vault.cards["demo", "tok_4"].status = CardStatus.DELETED
     async with vault_server(vault) as (channel, _, _):
         client = VaultClient(channel)
-        pages = [page async for page in client.credentials("demo", "")]
+        pages = [page async for page in client.credentials("demo", "", 0)]
         assert [len(page.credentials) for page in pages] == [2, 2, 1]
-        rest = [page async for page in client.credentials("demo", pages[1].cursor)]
+        rest = [page async for page in client.credentials("demo", pages[1].cursor, 0)]
     seen = [card for page in pages for card in page.credentials]
     assert seen == [vault.cards["demo", card.token].seen() for card in seen]
     assert [len(page.credentials) for page in rest] == [1]
@@ -123,7 +123,7 @@ async def test_a_failing_vault_is_later_or_never(
         with pytest.raises(expected):
             await client.reveal("demo", ["tok_1"])
         with pytest.raises(expected):
-            _ = [page async for page in client.credentials("demo", "")]
+            _ = [page async for page in client.credentials("demo", "", 0)]
     assert "told to" not in str(applied.value)
     assert applied.value.__cause__ is None
 

@@ -16,12 +16,15 @@ from updater.domain.errors import (
     DatabaseInUse,
     DatabaseTooNew,
     StorageFull,
+    StoreBroken,
     StoreUnavailable,
     UpdaterError,
 )
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
+Broken = Callable[[StoreBroken], None]
+_BROKEN: Final = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError)
 OLDEST_SQLITE: Final = (3, 51, 3)  # below it, a WAL reset may lose a commit
 _PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",
@@ -35,7 +38,7 @@ _PRAGMAS: Final = (
 class Database:
     """Runs work in transactions, one at a time. Made by `open_database` only."""
 
-    __slots__ = ("_begin", "_connection", "_thread")
+    __slots__ = ("_begin", "_broken", "_connection", "_failed", "_thread")
 
     def __init__(
         self,
@@ -43,7 +46,10 @@ class Database:
         thread: ThreadPoolExecutor,
         *,
         begin: str = "BEGIN IMMEDIATE",
+        broken: Broken = lambda _fault: None,
     ) -> None:
+        self._broken: Final = broken
+        self._failed = False
         self._connection: Final = connection
         self._thread: Final = thread
         self._begin: Final = begin
@@ -51,20 +57,35 @@ class Database:
     async def run(self, work: Work[T]) -> T:
         """Run `work` in a transaction; durable on return, and nothing of it done if it raises.
 
-        Raises StorageFull and StoreUnavailable for what the database itself has to say.
+        Raises StorageFull and StoreUnavailable for what the database itself has to say. After a
+        StoreBroken there is nothing but that: the file is touched no more.
         """
         loop = asyncio.get_running_loop()
         # Shielded: a caller that gives up must not leave a commit half known.
-        return await asyncio.shield(loop.run_in_executor(self._thread, self._transact, work))
+        return await asyncio.shield(self._transacted(loop, work))
+
+    async def _transacted(self, loop: asyncio.AbstractEventLoop, work: Work[T]) -> T:
+        try:
+            return await loop.run_in_executor(self._thread, self._transact, work)
+        except StoreBroken as fault:
+            self._broken(fault)
+            raise
 
     def _transact(self, work: Work[T]) -> T:
+        if self._failed:
+            raise StoreBroken("the database failed before")
         try:
             with _transaction(self._connection, self._begin):
                 return work(self._connection)
         except apsw.FullError:
             raise StorageFull("the disk is full") from None
-        except (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError):
+        except (apsw.BusyError, apsw.LockedError):
             raise StoreUnavailable("the database does not answer") from None
+        except _BROKEN:
+            self._failed = True
+            # Its close must not touch the log either: that is read, and mended, at the next start.
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            raise StoreBroken("the database failed") from None
 
 
 @contextmanager
@@ -73,6 +94,8 @@ def _transaction(connection: apsw.Connection, begin: str = "BEGIN IMMEDIATE") ->
     try:
         yield
         connection.execute("COMMIT")
+    except _BROKEN:
+        raise  # not even rolled back: nothing after a failed write or sync is known
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -80,15 +103,20 @@ def _transaction(connection: apsw.Connection, begin: str = "BEGIN IMMEDIATE") ->
 
 
 @asynccontextmanager
-async def open_database(path: Path) -> AsyncIterator[Database]:
-    """Open, lock and migrate the database. Raises DatabaseInUse, DatabaseTooNew."""
+async def open_database(
+    path: Path, broken: Broken = lambda _fault: None
+) -> AsyncIterator[Database]:
+    """Open, lock and migrate the database. Raises DatabaseInUse, DatabaseTooNew.
+
+    `broken` is called, on the event loop, when the database has failed for good.
+    """
     check_sqlite()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     loop = asyncio.get_running_loop()
     with _locked(path), ThreadPoolExecutor(1, thread_name_prefix="updater-db") as thread:
         connection = await loop.run_in_executor(thread, _connect, path)
         try:
-            yield Database(connection, thread)
+            yield Database(connection, thread, broken=broken)
         finally:
             await loop.run_in_executor(thread, connection.close)
 

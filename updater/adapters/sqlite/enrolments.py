@@ -5,35 +5,19 @@ from typing import Any, Final
 
 import apsw
 
-from cards.brands import Brand
-from cards.outcomes import Outcome
 from updater.adapters.sqlite.database import Database
 from updater.adapters.sqlite.requests import remember
-from updater.domain.dispositions import Disposition
-from updater.domain.enrolment import CardStatus, Credential, Enrolment, EnrolmentState
+from updater.adapters.stored import ENROLMENTS, STATES, enrolment
+from updater.domain.enrolment import Credential, Enrolment, EnrolmentState
 from updater.usecases.ports import CredentialPage, RequestMark
 
-_COLUMNS: Final = """
-  e.tenant, e.token, e.merchant_account, c.credential_version, c.fpan, c.status, c.brand,
-  c.fingerprint, c.expiry, e.covered, e.opted_out, e.enrolled, e.asked_at, e.asked_version,
-  e.checked_at, e.open_batch, e.chain, e.last_outcome, e.last_disposition, e.created_at,
-  e.updated_at
-  FROM enrolments e JOIN cards c ON c.tenant = e.tenant AND c.token = e.token
-"""
 _CANDIDATES: Final = f"""
-  SELECT {_COLUMNS}
+  SELECT {ENROLMENTS}
   WHERE e.tenant = ? AND (e.merchant_account, e.token) > (?, ?)
     AND e.enrolled AND e.covered AND NOT e.opted_out AND e.open_batch = ''
     AND c.fpan AND c.status = 'ACTIVE'
   ORDER BY e.merchant_account, e.token LIMIT ?
 """
-_STANDS: Final = "c.fpan AND c.status = 'ACTIVE' AND e.covered AND NOT e.opted_out"
-_LIVE: Final = "e.enrolled AND c.status <> 'DELETED'"
-_STATES: Final = {
-    EnrolmentState.ACTIVE: f"({_LIVE} AND {_STANDS})",
-    EnrolmentState.SUSPENDED: f"({_LIVE} AND NOT ({_STANDS}))",
-    EnrolmentState.ENDED: f"(NOT ({_LIVE}))",
-}
 _UPSERT_CARD: Final = """
   INSERT INTO cards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET revision = excluded.revision,
@@ -84,7 +68,7 @@ class SqliteEnrolments:
 
     async def get(self, tenant: str, token: str, merchant_account: str) -> Enrolment | None:
         """Return an enrolment."""
-        sql = f"SELECT {_COLUMNS} WHERE e.tenant = ? AND e.token = ? AND e.merchant_account = ?"
+        sql = f"SELECT {ENROLMENTS} WHERE e.tenant = ? AND e.token = ? AND e.merchant_account = ?"
         found = await self._select(sql, (tenant, token, merchant_account))
         return found[0] if found else None
 
@@ -115,9 +99,9 @@ class SqliteEnrolments:
                 where.append(f"{column} = ?")
                 values.append(value)
         if states:
-            where.append("(" + " OR ".join(_STATES[state] for state in sorted(states)) + ")")
+            where.append("(" + " OR ".join(STATES[state] for state in sorted(states)) + ")")
         sql = (
-            f"SELECT {_COLUMNS} WHERE {' AND '.join(where)} "
+            f"SELECT {ENROLMENTS} WHERE {' AND '.join(where)} "
             "ORDER BY e.token, e.merchant_account LIMIT ?"
         )
         return await self._select(sql, (*values, limit))
@@ -141,7 +125,7 @@ class SqliteEnrolments:
 
     async def _select(self, sql: str, values: Sequence[Any]) -> Sequence[Enrolment]:
         def work(db: apsw.Connection) -> Sequence[Enrolment]:
-            return [_enrolment(row) for row in db.execute(sql, values)]
+            return [enrolment(row) for row in db.execute(sql, values)]
 
         return await self._database.run(work)
 
@@ -170,29 +154,3 @@ def _sync_card(db: apsw.Connection, tenant: str, card: Credential, enrol: bool, 
         db.execute(_UPSERT_ENROLMENT, (tenant, account, card.token, *flags, at))
         changed += db.changes()
     return changed
-
-
-def _enrolment(row: tuple[Any, ...]) -> Enrolment:
-    return Enrolment(
-        tenant=row[0],
-        token=row[1],
-        merchant_account=row[2],
-        credential_version=row[3],
-        fpan=bool(row[4]),
-        status=CardStatus(row[5]),
-        brand=Brand(row[6]),
-        fingerprint=row[7],
-        expiry=row[8],
-        covered=bool(row[9]),
-        opted_out=bool(row[10]),
-        enrolled=bool(row[11]),
-        asked_at=row[12],
-        asked_version=row[13],
-        checked_at=row[14],
-        open_batch=row[15],
-        chain=row[16],
-        last_outcome=None if row[17] is None else Outcome(row[17]),
-        last_disposition=None if row[18] is None else Disposition(row[18]),
-        created_at=row[19],
-        updated_at=row[20],
-    )

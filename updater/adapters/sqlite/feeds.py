@@ -7,16 +7,12 @@ import apsw
 
 from cards.outcomes import CONFIRMS_NOTHING_NEW
 from updater.adapters.sqlite.database import Database
-from updater.adapters.sqlite.feed_rows import (
-    FEED_COLUMNS,
-    answer_row,
-    feed_file,
-    feed_row,
-    outcome_key,
-)
 from updater.adapters.sqlite.incidents import open_incident
+from updater.adapters.sqlite.outbox import Teller
+from updater.adapters.stored import FEED_COLUMNS, answer_row, feed_file, feed_row, outcome_key
 from updater.domain.dispositions import FOR_AN_OPERATOR, NEVER_SENT, Disposition
 from updater.domain.errors import BatchAlreadyAnswered, FeedFileNotFound
+from updater.domain.events import EventType
 from updater.domain.feed import (
     Answer,
     ExceptionKind,
@@ -28,6 +24,11 @@ from updater.domain.feed import (
 )
 
 _INSERT: Final = f"INSERT OR IGNORE INTO feed_files ({FEED_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
+_RELEASE: Final = """
+  UPDATE OR IGNORE feed_files SET state = 'VALIDATED', reason = '', "offset" = 0,
+    batch_id = ?, tenant = ?, records = ?
+  WHERE feed_id = ? AND state = 'QUARANTINED'
+"""
 _SIGHT: Final = """
   INSERT INTO sightings VALUES (?1, ?2, ?3, 1)
   ON CONFLICT DO UPDATE SET
@@ -49,8 +50,9 @@ _HEARD: Final = """
 class SqliteFeeds:
     """The tables `feed_files`, `answers` and `sightings`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tell: Teller) -> None:
         self._database: Final = database
+        self._tell: Final = tell
 
     async def sight(self, seen: Sequence[Sighting]) -> Sequence[Sighting]:
         """Note a look at the inbox; return the same with `polls` counted, forgetting the rest."""
@@ -84,7 +86,12 @@ class SqliteFeeds:
 
         def work(db: apsw.Connection) -> None:
             db.execute(_INSERT, feed_row(file))
-            if incident is not None and db.changes():
+            if not db.changes():
+                return
+            self._tell.feed(db, file.feed_id, EventType.FEED_RECEIVED, file.received_at)
+            if file.state is FeedState.QUARANTINED:
+                self._tell.feed(db, file.feed_id, EventType.FEED_QUARANTINED, file.received_at)
+            if incident is not None:
                 open_incident(db, incident)
 
         await self._database.run(work)
@@ -93,13 +100,17 @@ class SqliteFeeds:
         """Keep a validated file and its answers. Raises BatchAlreadyAnswered."""
 
         def work(db: apsw.Connection) -> None:
-            db.execute(_INSERT, feed_row(file))
+            again = (file.batch_id, file.tenant, file.records, file.feed_id)
+            db.execute(_RELEASE, again)
+            if not db.changes():
+                db.execute(_INSERT, feed_row(file))
             if not db.changes():  # the unique index on the batch
                 raise BatchAlreadyAnswered("another file has answered this batch")
             db.executemany(
                 f"INSERT INTO answers VALUES ({', '.join('?' * 11)})",  # noqa: S608
                 (answer_row(file.feed_id, answer) for answer in answers),
             )
+            self._tell.feed(db, file.feed_id, EventType.FEED_RECEIVED, file.received_at)
 
         await self._database.run(work)
 
@@ -142,13 +153,18 @@ class SqliteFeeds:
                 " WHERE feed_id = ? AND state = 'VALIDATED'",
                 (at, feed_id),
             )
+            if db.changes():
+                self._tell.feed(db, feed_id, EventType.FEED_APPLIED, at)
             # Rows may be missing, and come no more: they wait for the time-out.
-            db.execute(
+            ended = db.execute(
                 "UPDATE inquiries SET state = 'ANSWERED', ended_at = ?1 WHERE batch_id ="
-                " (SELECT batch_id FROM feed_files WHERE feed_id = ?2) AND NOT EXISTS (SELECT 1"
-                " FROM questions q WHERE q.batch_id = inquiries.batch_id AND q.state = 'OPEN')",
+                " (SELECT batch_id FROM feed_files WHERE feed_id = ?2) AND state <> 'ANSWERED'"
+                " AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.batch_id = inquiries.batch_id"
+                " AND q.state = 'OPEN') RETURNING batch_id",
                 (at, feed_id),
-            )
+            ).fetchall()
+            for (batch_id,) in ended:
+                self._tell.inquiry(db, str(batch_id), EventType.INQUIRY_ANSWERED, at)
 
         await self._database.run(work)
 

@@ -1,17 +1,14 @@
 """Exceptions in SQLite (`IncidentStore`)."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
 from updater.adapters.sqlite.database import Database
+from updater.adapters.stored import INCIDENT_COLUMNS, incident
 from updater.domain.errors import IncidentNotFound
 from updater.domain.feed import ExceptionKind, Incident
-
-_COLUMNS: Final = (
-    'kind, subject, reason, "offset", opened_at, exception_id, resolved_at, resolution'
-)
 
 
 def open_incident(db: apsw.Connection, incident: Incident) -> None:
@@ -49,12 +46,12 @@ class SqliteIncidents:
         if kinds:
             where.append(f"kind IN ({', '.join(repr(kind.value) for kind in kinds)})")
         sql = (
-            f"SELECT {_COLUMNS} FROM exceptions WHERE {' AND '.join(where)}"  # noqa: S608
+            f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE {' AND '.join(where)}"  # noqa: S608
             " ORDER BY exception_id LIMIT ?"
         )
 
         def work(db: apsw.Connection) -> Sequence[Incident]:
-            return [_incident(row) for row in db.execute(sql, (*values, limit))]
+            return [incident(row) for row in db.execute(sql, (*values, limit))]
 
         return await self._database.run(work)
 
@@ -67,14 +64,10 @@ class SqliteIncidents:
                 " WHERE exception_id = ? AND resolved_at IS NULL",
                 (at, resolution, exception_id),
             )
-            sql = f"SELECT {_COLUMNS} FROM exceptions WHERE exception_id = ?"  # noqa: S608
+            sql = f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE exception_id = ?"  # noqa: S608
             found = db.execute(sql, (exception_id,)).fetchone()
             if found is None:
                 raise IncidentNotFound("there is no exception with this id")
-            return _incident(found)
+            return incident(found)
 
         return await self._database.run(work)
-
-
-def _incident(row: tuple[Any, ...]) -> Incident:
-    return Incident(ExceptionKind(row[0]), *row[1:])

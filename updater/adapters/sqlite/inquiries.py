@@ -6,18 +6,17 @@ from typing import Any, Final
 
 import apsw
 
+from updater.adapters import stored
 from updater.adapters.sqlite.database import Database
-from updater.adapters.sqlite.feed_rows import outcome_key
 from updater.adapters.sqlite.incidents import open_incident
+from updater.adapters.sqlite.outbox import Teller
 from updater.adapters.sqlite.requests import remember, subject_of
+from updater.adapters.stored import INQUIRY_COLUMNS
+from updater.domain.events import EventType
 from updater.domain.feed import ExceptionKind, Incident
-from updater.domain.inquiry import AskedCard, Inquiry, InquiryState, ItemState, Question
+from updater.domain.inquiry import Inquiry, InquiryState, ItemState, Question
 from updater.usecases.ports import InquiryProgress, RequestMark
 
-_COLUMNS: Final = (
-    "batch_id, channel, tenant, merchant_account, merchant_id, state, created_at, asked_at,"
-    " file_name, sha256, size, records, sent_at, ended_at"
-)
 _CARDS_OF: Final = """
   SELECT q.reference, q.state, q.number_mac, c.token, c.credential_version
   FROM questions q JOIN question_cards c ON c.reference = q.reference
@@ -43,8 +42,9 @@ _DROPPED: Final = """
 class SqliteInquiries:
     """The tables `inquiries`, `questions` and `question_cards`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tell: Teller) -> None:
         self._database: Final = database
+        self._tell: Final = tell
 
     async def create(
         self, inquiry: Inquiry, questions: Sequence[Question], mark: RequestMark | None = None
@@ -69,6 +69,8 @@ class SqliteInquiries:
                 row,
             )
             _insert_questions(db, inquiry, questions)
+            kind = EventType.INQUIRY_CREATED
+            self._tell.inquiry(db, inquiry.batch_id, kind, inquiry.created_at)
 
         await self._database.run(work)
 
@@ -80,12 +82,12 @@ class SqliteInquiries:
     async def in_state(self, *states: InquiryState) -> Sequence[Inquiry]:
         """Return inquiries in these states, oldest first."""
         marks = ", ".join("?" * len(states))
-        sql = f"SELECT {_COLUMNS} FROM inquiries WHERE state IN ({marks}) ORDER BY batch_id"  # noqa: S608
+        sql = f"SELECT {INQUIRY_COLUMNS} FROM inquiries WHERE state IN ({marks}) ORDER BY batch_id"  # noqa: S608
         return await self._select(sql, [state.value for state in states])
 
     async def find(self, batch_id: str) -> Inquiry | None:
         """Return an inquiry."""
-        sql = f"SELECT {_COLUMNS} FROM inquiries WHERE batch_id = ?"  # noqa: S608
+        sql = f"SELECT {INQUIRY_COLUMNS} FROM inquiries WHERE batch_id = ?"  # noqa: S608
         found = await self._select(sql, (batch_id,))
         return found[0] if found else None
 
@@ -101,7 +103,7 @@ class SqliteInquiries:
             where.append(f"state IN ({', '.join('?' * len(states))})")
             values += [state.value for state in states]
         sql = (
-            f"SELECT {_COLUMNS} FROM inquiries WHERE {' AND '.join(where)}"  # noqa: S608
+            f"SELECT {INQUIRY_COLUMNS} FROM inquiries WHERE {' AND '.join(where)}"  # noqa: S608
             " ORDER BY batch_id DESC LIMIT ?"
         )
         return await self._select(sql, (*values, limit))
@@ -117,16 +119,12 @@ class SqliteInquiries:
                 (batch_id,),
             ):
                 states[state] = count
-            counts = {
-                outcome_key(outcome, disposition): count
-                for outcome, disposition, count in db.execute(
-                    "SELECT a.outcome, a.disposition, count(*) FROM feed_files f JOIN answers a"
-                    " ON a.feed_id = f.feed_id WHERE f.batch_id = ? GROUP BY 1, 2",
-                    (batch_id,),
-                )
-            }
-            cards = sum(states.values()) - states[ItemState.DROPPED]
-            return InquiryProgress(cards, states[ItemState.ANSWERED], counts)
+            answers = db.execute(
+                "SELECT a.outcome, a.disposition, count(*) FROM feed_files f JOIN answers a"
+                " ON a.feed_id = f.feed_id WHERE f.batch_id = ? GROUP BY 1, 2",
+                (batch_id,),
+            )
+            return stored.progress(states, answers)
 
         return await self._database.run(work)
 
@@ -134,12 +132,7 @@ class SqliteInquiries:
         """Return an inquiry's questions by reference, in the order of the file."""
 
         def work(db: apsw.Connection) -> Mapping[str, Question]:
-            found: dict[str, Question] = {}
-            for reference, state, mac, token, version in db.execute(_CARDS_OF, (batch_id,)):
-                before = found[reference].cards if reference in found else ()
-                cards = (*before, AskedCard(token, version))
-                found[reference] = Question(reference, cards, ItemState(state), mac)
-            return found
+            return stored.questions(db.execute(_CARDS_OF, (batch_id,)))
 
         return await self._database.run(work)
 
@@ -165,6 +158,7 @@ class SqliteInquiries:
             for question in kept:
                 _keep(db, inquiry, question)
             _drop(db, inquiry, dropped, inquiry.asked_at)
+            self._tell.inquiry(db, inquiry.batch_id, EventType.INQUIRY_WRITTEN, inquiry.asked_at)
 
         await self._database.run(work)
 
@@ -177,6 +171,7 @@ class SqliteInquiries:
         def work(db: apsw.Connection) -> None:
             _drop(db, inquiry, dropped, at)
             _end(db, batch_id, InquiryState.EMPTY, at)
+            self._tell.inquiry(db, batch_id, EventType.INQUIRY_EMPTIED, at)
 
         await self._database.run(work)
 
@@ -189,6 +184,8 @@ class SqliteInquiries:
                 " WHERE batch_id = ? AND state = 'WRITTEN'",
                 (at, batch_id),
             )
+            if db.changes():
+                self._tell.inquiry(db, batch_id, EventType.INQUIRY_SENT, at)
 
         await self._database.run(work)
 
@@ -210,20 +207,16 @@ class SqliteInquiries:
                 kind = ExceptionKind.INQUIRY_UNANSWERED
                 open_incident(db, Incident(kind, batch_id, reason, opened_at=at))
                 _end(db, batch_id, InquiryState.EXPIRED, at)
+                self._tell.inquiry(db, batch_id, EventType.INQUIRY_EXPIRED, at)
             return total
 
         return await self._database.run(work)
 
     async def _select(self, sql: str, values: Iterable[Any]) -> Sequence[Inquiry]:
         def work(db: apsw.Connection) -> Sequence[Inquiry]:
-            return [_inquiry(row) for row in db.execute(sql, tuple(values))]
+            return [stored.inquiry(row) for row in db.execute(sql, tuple(values))]
 
         return await self._database.run(work)
-
-
-def _inquiry(row: tuple[Any, ...]) -> Inquiry:
-    batch_id, channel, tenant, account, merchant_id, state, *rest = row
-    return Inquiry(batch_id, channel, tenant, account, merchant_id, InquiryState(state), *rest)
 
 
 def _insert_questions(db: apsw.Connection, inquiry: Inquiry, questions: Sequence[Question]) -> None:

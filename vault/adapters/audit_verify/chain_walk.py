@@ -12,12 +12,11 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from vault.adapters.audit_verify.database import AuditFile, StoredChain, StoredRecord
 from vault.adapters.audit_verify.findings import Kind, Report
+from vault.adapters.audit_verify.trail import StoredChain, StoredRecord, Trail
 from vault.crypto.checkpoints import ChainMark
 from vault.crypto.merkle import CompactRange, leaf_hash
-from vault.domain.audit import GENESIS, ChainHead, chained_hash
-from vault.usecases.chain_start import ended_by
+from vault.domain.audit import GENESIS, ChainHead, chained_hash, ended_by
 
 _MOST: Final = 1 << 62  # more than SQLite counts would be a stranger's number
 
@@ -25,7 +24,7 @@ _MOST: Final = 1 << 62  # more than SQLite counts would be a stranger's number
 class ChainWalk:
     """One pass over one chain. `at` is the number of the last record that was accounted for."""
 
-    def __init__(self, file: AuditFile, chain: str, report: Report) -> None:
+    def __init__(self, file: Trail, chain: str, report: Report) -> None:
         self._file: Final = file
         self.chain: Final = chain
         self._report: Final = report
@@ -34,7 +33,7 @@ class ChainWalk:
         self.at = 0
         self.head = GENESIS
         self.signed = 0  # the size in the last checkpoint
-        self.ended: tuple[ChainHead, ...] = ()  # chains that our first record ended
+        self.ended: tuple[ChainHead, ...] = ()  # chains that our first record or a reap ended
         self.touched = False
         self._shift = 0  # how far the numbers in the table have moved from those in the records
         self._tree: CompactRange | None = CompactRange()
@@ -122,8 +121,7 @@ class ChainWalk:
             return
         if _time_of(row) != row.time:
             self._found(Kind.EDITED, number, number, "its time column is not the record's")
-        if number == 1:
-            self.ended = ended_by(row.record)
+        self.ended += ended_by(row.record)
         self._accept(row, number)
         self._odd_before = False
 

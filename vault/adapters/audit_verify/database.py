@@ -1,16 +1,22 @@
-"""A copy of the vault's database, read-only: the audit's three tables and nothing else."""
+"""The embedded vault's database, or a copy: the audit's three tables, read-only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote
 
 import apsw
 
-from vault.domain.audit import GENESIS
+from vault.adapters.audit_verify.trail import (
+    NotReadable,
+    StoredChain,
+    StoredRecord,
+    as_bytes,
+    as_number,
+)
 from vault.domain.queries import Checkpoint
 
 _CHAINS: Final = "SELECT chain, sequence, hash, ended FROM chains ORDER BY chain"
@@ -22,38 +28,17 @@ _RECORD: Final = (
 _CHECKPOINT: Final = "SELECT number, time, body, key_id, signature FROM checkpoints"
 
 
-class NotReadable(Exception):
-    """This file can't be read as a vault's database."""
-
-
-class StoredChain(NamedTuple):
-    """A chain's head as the database says."""
-
-    chain: str
-    sequence: int
-    hash: bytes
-    ended: bool
-
-
-class StoredRecord(NamedTuple):
-    """A record as the database says."""
-
-    sequence: int
-    time: int
-    record: bytes
-    hash: bytes
-
-
 class AuditFile:
-    """Reads in order, one row at a time. Trusts nothing it reads, types included."""
+    """`Trail` over SQLite, one row at a time."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, *, shared: bool = False) -> None:
         self._db: Final = db
+        self.shared: Final = shared
 
     def chains(self) -> Iterator[StoredChain]:
         """Return all chains' heads."""
         for chain, sequence, digest, ended in self._rows(_CHAINS):
-            yield StoredChain(str(chain), _number(sequence), _bytes(digest), bool(ended))
+            yield StoredChain(str(chain), as_number(sequence), as_bytes(digest), bool(ended))
 
     def recorded_chains(self) -> Iterator[str]:
         """Return the names of all chains that have records."""
@@ -81,7 +66,7 @@ class AuditFile:
         order = " ORDER BY number DESC" if newest_first else " ORDER BY number"
         for number, time, body, key_id, signature in self._rows(_CHECKPOINT + order):
             yield Checkpoint(
-                _number(number), _number(time), _bytes(body), str(key_id), _bytes(signature)
+                as_number(number), as_number(time), as_bytes(body), str(key_id), as_bytes(signature)
             )
 
     def _rows(self, sql: str, *values: str | int) -> Iterator[tuple[Any, ...]]:
@@ -117,12 +102,4 @@ def open_audit_file(path: Path) -> Iterator[AuditFile]:
 
 def _record(row: tuple[Any, ...]) -> StoredRecord:
     sequence, time, record, digest = row
-    return StoredRecord(_number(sequence), _number(time), _bytes(record), _bytes(digest))
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else -1
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else GENESIS
+    return StoredRecord(as_number(sequence), as_number(time), as_bytes(record), as_bytes(digest))

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vault.adapters.audit_verify.database import AuditFile, open_audit_file
+from vault.adapters.audit_verify.opening import open_trail
+from vault.adapters.audit_verify.trail import Trail
 from vault.crypto.checkpoints import BodyInvalid, ChainMark, PublicKeys, parse_body
 from vault.crypto.merkle import includes, inclusion_path, leaf_hash
 from vault.domain.queries import Checkpoint
@@ -43,13 +44,13 @@ class Proof(NamedTuple):
         return includes(leaf, self.sequence - 1, mark.size, self.path, mark.root)
 
 
-def prove(path: Path, chain: str, sequence: int, keys: PublicKeys) -> Proof:
+def prove(source: Path | str, chain: str, sequence: int, keys: PublicKeys) -> Proof:
     """Prove a record by the newest signed checkpoint that covers it; one pass over its chain.
 
     Raises ProofInvalid where there is no such record, no such checkpoint, or where the database
     was tampered with so that no proof holds; NotReadable.
     """
-    with open_audit_file(path) as file:
+    with open_trail(source) as file:
         stored = file.record(chain, sequence)
         if stored is None:
             raise ProofInvalid("there is no such record")
@@ -66,7 +67,7 @@ def prove(path: Path, chain: str, sequence: int, keys: PublicKeys) -> Proof:
 
 
 def _covering(
-    file: AuditFile, chain: str, sequence: int, keys: PublicKeys
+    file: Trail, chain: str, sequence: int, keys: PublicKeys
 ) -> tuple[Checkpoint, ChainMark]:
     for checkpoint in file.checkpoints(newest_first=True):
         if keys.signed(checkpoint):

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vault.adapters.audit_verify.chain_walk import ChainWalk
-from vault.adapters.audit_verify.database import AuditFile, StoredChain, open_audit_file
 from vault.adapters.audit_verify.findings import Kind, Report
+from vault.adapters.audit_verify.opening import open_trail
+from vault.adapters.audit_verify.trail import StoredChain, Trail
 from vault.crypto.checkpoints import (
     BodyInvalid,
     CheckpointBody,
@@ -28,19 +29,19 @@ class _End(NamedTuple):
     touched: bool
 
 
-def verify_audit(path: Path, keys: PublicKeys, given: Checkpoint | None = None) -> Report:
-    """Verify a copy of the database with public keys alone; `given` comes from elsewhere.
+def verify_audit(source: Path | str, keys: PublicKeys, given: Checkpoint | None = None) -> Report:
+    """Verify a database, a copy or a dump with public keys alone; `given` comes from elsewhere.
 
     What is behind the newest checkpoint, stored or given, is checked for its links only: whoever
     writes to the file can still cut it off. Without a given one, that includes cutting back the
     whole database to an earlier state. Raises NotReadable.
     """
-    with open_audit_file(path) as file:
+    with open_trail(source) as file:
         return _Verification(file, keys).run(given)
 
 
 class _Verification:
-    def __init__(self, file: AuditFile, keys: PublicKeys) -> None:
+    def __init__(self, file: Trail, keys: PublicKeys) -> None:
         self._file: Final = file
         self._keys: Final = keys
         self._report: Final = Report()
@@ -162,9 +163,17 @@ class _Verification:
                 self._found(Kind.EDITED, chain, at, "it is not what its successor saw")
 
     def _check_open(self) -> None:
-        """Report forks: a store is one process's, so a successor has ended all chains but one."""
+        """Report forks: chains that are open although a successor ended them, or should have.
+
+        Where a store is one process's, a successor has ended all chains but one. Where several
+        share it, many are open, and what died last is ended by whoever starts next.
+        """
         still_open = sorted(chain for chain, stored in self._stored.items() if not stored.ended)
-        for chain in still_open[:-1]:
+        if self._file.shared:
+            forks = [chain for chain in still_open if chain in self._claims]
+        else:
+            forks = still_open[:-1]
+        for chain in forks:
             self._found(Kind.FORK, chain, self._ends[chain].at, "no successor has ended it")
         for chain, stored in sorted(self._stored.items()):
             if stored.ended and chain not in self._claims and not self._lost_successor(stored):
@@ -172,7 +181,7 @@ class _Verification:
 
     def _lost_successor(self, stored: StoredChain) -> bool:
         """Tell whether some chain's first record was touched: its claims are not known then."""
-        return any(end.touched for chain, end in self._ends.items() if chain > stored.chain)
+        return any(end.touched for chain, end in self._ends.items() if chain != stored.chain)
 
     def _found(self, kind: Kind, chain: str, number: int, why: str) -> None:
         self._report.add(kind, chain, number, number, why)

@@ -88,6 +88,9 @@ class Calls:
             self.counts.timeouts += 1
             self._failed("timeout")
             raise VaultError(Reason.KEY_SERVICE_UNAVAILABLE) from None
+        except Exception as error:  # noqa: BLE001 - a driver's surprise must not end the vault
+            self._failed(type(error).__name__)
+            raise VaultError(Reason.KEY_SERVICE_UNAVAILABLE) from None
         self._budget = min(self._budget + limits.budget_refill, limits.budget_most)
         return answer
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from vault.adapters.engine import Engine
+from vault.adapters.memory.outbox import MemoryOutbox
 from vault.adapters.memory.store import MemoryStore
 from vault.adapters.memory.tables import Tables
 from vault.crypto.keys import DataKey, KeyState
 from vault.domain.audit import AuditRow, ChainHead
-from vault.domain.card import Card, CardKey, HoldType, Status, Version, holds_of
-from vault.domain.events import OutboxRow
+from vault.domain.card import Card, CardKey, Edition, HoldType, Status, Version, holds_of
 from vault.domain.queries import AuditQuery, CardQuery, Checkpoint
 from vault.usecases.ports import Conflict
 
@@ -27,15 +27,19 @@ class MemoryCardReader:
         """Return the cards that exist, tombstones included."""
         return {key: self._tables.cards[key] for key in keys if key in self._tables.cards}
 
+    async def editions(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Edition]:
+        """Return which state the cards that exist are in."""
+        return {key: card.edition for key, card in (await self.cards(keys)).items()}
+
     async def list_cards(self, query: CardQuery) -> list[Card]:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
         cards = [card for card in self._tables.cards.values() if _selected(card, query)]
         return sorted(cards, key=lambda card: card.token)[: query.limit]
 
-    async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
-        """Return superseded versions numbered above `after`, oldest first."""
-        rows = sorted(self._tables.versions.values())
-        found = [row for row in rows if row[:2] == key and row.credential_version > after]
+    async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
+        """Return superseded versions numbered below `below`, newest first."""
+        rows = sorted(self._tables.versions.values(), reverse=True)
+        found = [row for row in rows if row[:2] == key and row.credential_version < below]
         return found[:limit]
 
 
@@ -89,6 +93,14 @@ class MemoryHousekeeping:
             del self._tables.requests[key]
         return len(old)
 
+    async def purge_answers(self, before: int, limit: int) -> int:
+        """Delete what is remembered of updaters' answers from before `before`; return how many."""
+        rows = sorted(self._tables.applied.items(), key=lambda item: item[1][1])
+        old = [key for key, (_disposition, at) in rows if at < before][:limit]
+        for key in old:
+            del self._tables.applied[key]
+        return len(old)
+
 
 def _held(card: Card) -> bool:
     return any(hold.type == HoldType.LEGAL_HOLD for hold in holds_of(card))
@@ -105,7 +117,7 @@ class MemoryAuditStore:
         tables = self._tables
         return [tables.heads[chain] for chain in sorted(tables.heads.keys() - tables.ended)]
 
-    async def abandoned_chains(self) -> list[ChainHead]:
+    async def abandoned_chains(self, for_us: int = 0) -> list[ChainHead]:
         """Return the open chains: nobody else has this memory."""
         return await self.open_chains()
 
@@ -113,6 +125,11 @@ class MemoryAuditStore:
         """Return a tenant's records by (chain, sequence), behind those two of `query.after`."""
         rows = [row for row in sorted(self._tables.audit.values()) if _audited(row, query)]
         return rows[: query.limit]
+
+    async def audit_reach(self, after: tuple[str, int], records: int) -> tuple[str, int] | None:
+        """Return the (chain, sequence) that many records behind `after`, if there are as many."""
+        places = [place for place in sorted(self._tables.audit) if place > after]
+        return places[records - 1] if len(places) >= records else None
 
     async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
         """Return a chain's records behind `after`, in order."""
@@ -148,27 +165,12 @@ def _audited(row: AuditRow, query: AuditQuery) -> bool:
     wanted = {"action": query.action, "token": query.token, "principal": query.principal}
     return (
         record.get("tenant") == query.tenant
-        and (row.chain, row.sequence) > query.after[1:]
+        and (row.chain, row.sequence) > query.after
+        and (query.until is None or (row.chain, row.sequence) <= query.until)
         and row.time >= query.from_time
         and (not query.to_time or row.time < query.to_time)
         and all(not value or record.get(name) == value for name, value in wanted.items())
     )
-
-
-class MemoryOutbox:
-    """`Outbox`."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
-
-    async def pending(self, limit: int) -> list[OutboxRow]:
-        """Return the oldest events by (token, revision)."""
-        return [self._tables.outbox[key] for key in sorted(self._tables.outbox)[:limit]]
-
-    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
-        """Delete what the sink has acknowledged."""
-        for row in rows:
-            self._tables.outbox.pop((row.token, row.revision, row.tenant), None)
 
 
 class MemoryKeyStore:

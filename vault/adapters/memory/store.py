@@ -9,8 +9,14 @@ from vault.adapters.memory.tables import Tables, check_storable
 from vault.domain.audit import GENESIS, ChainHead
 from vault.domain.card import CardKey
 from vault.usecases.ledger.delta import Delta
-from vault.usecases.ledger.links import SIBLINGS, linked_pointers, pointer_of, sibling_groups
-from vault.usecases.ledger.state import RequestKey, State, Want
+from vault.usecases.ledger.links import (
+    HOLDERS,
+    SIBLINGS,
+    linked_pointers,
+    pointer_of,
+    sibling_groups,
+)
+from vault.usecases.ledger.state import Holder, RequestKey, State, Want
 from vault.usecases.ports import Conflict, StoreBroken
 
 
@@ -82,8 +88,14 @@ class MemoryStore:
             fingerprint = state.numbers.get(number)
             if fingerprint is None:
                 continue
-            state.held[number] = self._tables.holders(number.tenant, fingerprint)
-            self._keep(state, state.held[number])
+            for rows in self._tables.bearers(number.tenant, fingerprint):
+                for row in rows[:HOLDERS]:
+                    card = self._tables.cards[CardKey(row.tenant, row.token)]
+                    told = (card.fingerprint == fingerprint, card.status, card.kind)
+                    holder = Holder(row.credential_version, *told, card.expire_time)
+                    state.hold(number, card.key, holder)
+                if len(rows) > HOLDERS:
+                    state.cut.add(number)
 
     def _check_heads(self, delta: Delta) -> None:
         tables, base = self._tables, delta.base_head
@@ -104,9 +116,7 @@ class MemoryStore:
         for pointer, (old, new) in delta.pointers.items():
             if (old, new) != (None, None) and tables.existing.get(pointer) != old:
                 raise Conflict("a pointer has moved")
-        added = {(key.tenant, fingerprint) for key, fingerprint in delta.numbers.items()}
-        used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
-        if not all(tables.holders(*number) for number in used - added if number[1]):
+        if any(tables.numbers.get(key) != known for key, known in delta.known_numbers.items()):
             raise Conflict("a number has been forgotten since the flush read it")
 
     def _check_new_keys(self, delta: Delta) -> None:
@@ -145,7 +155,7 @@ class MemoryStore:
                 tables.existing[pointer] = change.new
         for number, _fingerprint in delta.dropped_numbers:
             fingerprint = tables.numbers.get(number)
-            if fingerprint is not None and not tables.holders(number.tenant, fingerprint):
+            if fingerprint is not None and not any(tables.bearers(number.tenant, fingerprint)):
                 del tables.numbers[number]
 
 

@@ -42,15 +42,12 @@ class Tables:
     outbox: dict[OutboxKey, OutboxRow] = field(default_factory=dict)
     data_keys: dict[bytes, DataKey] = field(default_factory=dict)
 
-    def holders(self, tenant: str, fingerprint: str) -> dict[CardKey, int]:
-        """Return the tenant's cards that have or had a fingerprint, and the newest such version."""
-        rows: list[Card | Version] = [*self.cards.values(), *self.versions.values()]
-        found: dict[CardKey, int] = {}
-        for row in rows:
-            if row.tenant == tenant and row.fingerprint == fingerprint:
-                key = CardKey(row.tenant, row.token)
-                found[key] = max(row.credential_version, found.get(key, 0))
-        return found
+    def bearers(self, tenant: str, fingerprint: str) -> tuple[list[Card], list[Version]]:
+        """Return the tenant's cards that have a fingerprint, and the versions that had it."""
+        wanted = (tenant, fingerprint)
+        cards = [row for row in self.cards.values() if (row.tenant, row.fingerprint) == wanted]
+        old = [row for row in self.versions.values() if (row.tenant, row.fingerprint) == wanted]
+        return cards, old
 
 
 def check_storable(values: Iterable[object]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vault.adapters.postgres.connection import Link
-from vault.adapters.postgres.store import Reads
+from chassis.postgres.connection import Link, Reads
 from vault.domain.card import CardKey
 
 # A card or version under legal hold is passed over here as well as refused by its decision:
@@ -34,6 +33,14 @@ PURGE_REQUESTS: Final = (
     " RETURNING 1"
 )
 
+PURGE_ANSWERS: Final = (
+    "DELETE FROM applied_updates AS a USING (SELECT o.tenant, o.update_id, o.token"
+    " FROM applied_updates AS o WHERE o.time < $1 ORDER BY o.time LIMIT $2"
+    ") AS k"
+    " WHERE a.tenant = k.tenant AND a.update_id = k.update_id AND a.token = k.token"
+    " RETURNING 1"
+)
+
 
 class PostgresHousekeeping:
     """`Housekeeping`."""
@@ -56,3 +63,7 @@ class PostgresHousekeeping:
     async def purge_requests(self, before: int, limit: int) -> int:
         """Delete request records older than `before`; return how many went."""
         return len(await self._link.write(PURGE_REQUESTS, (before, limit)))
+
+    async def purge_answers(self, before: int, limit: int) -> int:
+        """Delete what is remembered of updaters' answers from before `before`; return how many."""
+        return len(await self._link.write(PURGE_ANSWERS, (before, limit)))

@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
+from chassis.events.postgres_outbox import PostgresOutbox
+from chassis.postgres.connection import Link, Reads, open_pool
+from chassis.postgres.leader import Leader
+from chassis.postgres.schema import check_schema
 from vault.adapters.engine import Engine
 from vault.adapters.postgres.address import Address
-from vault.adapters.postgres.connection import Link, open_pool
 from vault.adapters.postgres.housekeeping import PostgresHousekeeping
 from vault.adapters.postgres.lease import keep_leases, release_leases
-from vault.adapters.postgres.schema_version import CURRENT, IS_THERE, TABLE, check_served
-from vault.adapters.postgres.store import PostgresCardReader, PostgresStore, Reads
-from vault.adapters.postgres.trail import PostgresAuditStore, PostgresKeyStore, PostgresOutbox
+from vault.adapters.postgres.schema_version import SCHEMA
+from vault.adapters.postgres.sql import OUTBOX
+from vault.adapters.postgres.store import PostgresCardReader, PostgresStore
+from vault.adapters.postgres.trail import PostgresAuditStore, PostgresKeyStore
+from vault.domain.events import OutboxRow
+
+LINKS: Final = 4
+"""A process's connections beside those for reads: flushes, leases, events, and all else."""
 
 
 @asynccontextmanager
@@ -24,27 +33,26 @@ async def open_postgres(address: Address) -> AsyncIterator[Engine]:
     UnsuitableDatabase where it has not, StoreUnavailable where the server cannot be reached.
     """
     async with AsyncExitStack() as stack:
-        pool = await open_pool(address)
+        leader = Leader(address)
+        pool = await open_pool(address, leader)
         stack.push_async_callback(pool.close)
         reads = Reads(pool, address)
-        there = await reads.rows(IS_THERE, (TABLE,))
-        current = await reads.rows(CURRENT, ()) if there[0][0] else []
-        check_served(current[0][0] if current else None)
-        flushes, aside = Link(address), Link(address)
-        stack.push_async_callback(flushes.close)
-        stack.push_async_callback(aside.close)
+        await check_schema(reads, SCHEMA)
+        flushes, leases, events, aside = [Link(address, leader) for _ in range(LINKS)]
+        for link in (flushes, leases, events, aside):
+            stack.push_async_callback(link.close)
         store = PostgresStore(flushes)
-        leases = asyncio.get_running_loop().create_task(keep_leases(aside, store.chains))
+        keeping = asyncio.get_running_loop().create_task(keep_leases(leases, store.chains))
         try:
             yield Engine(
                 store=store,
                 reader=PostgresCardReader(reads),
                 housekeeping=PostgresHousekeeping(reads, aside),
                 audit=PostgresAuditStore(reads, aside),
-                outbox=PostgresOutbox(reads, aside),
+                outbox=PostgresOutbox(events, OUTBOX, "token", OutboxRow),
                 keys=PostgresKeyStore(reads, aside),
             )
         finally:
-            leases.cancel()
-            await asyncio.wait([leases])
-            await release_leases(aside, store.chains)
+            keeping.cancel()
+            await asyncio.wait([keeping])
+            await release_leases(leases, store.chains)

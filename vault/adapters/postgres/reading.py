@@ -7,16 +7,20 @@ key. Texts differ only in which parts they have, so few of them are ever prepare
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from vault.adapters.postgres.sql import CARD, REQUEST, VERSION, Arguments, listed
+from chassis.postgres.sql import Arguments, listed
+from vault.adapters.postgres.sql import CARD, REQUEST, VERSION
 from vault.domain.audit import GENESIS, ChainHead
-from vault.domain.card import Card, CardKey, ExistingKey, Version
+from vault.domain.card import Card, CardKey, Edition, ExistingKey, Version
+from vault.usecases.ledger.links import HOLDERS as MOST_HOLDERS
 from vault.usecases.ledger.links import SIBLINGS
 from vault.usecases.ledger.state import (
     AppliedKey,
     Control,
+    Holder,
     NumberKey,
     RequestKey,
     RequestRecord,
@@ -25,7 +29,7 @@ from vault.usecases.ledger.state import (
 )
 from vault.usecases.ports import StoreBroken
 
-HEAD, CARDS, REQUESTS, NUMBERS, POINTERS, VERSIONS, HOLDERS, ANSWERS = range(8)
+HEAD, CARDS, REQUESTS, NUMBERS, POINTERS, VERSIONS, HOLDERS, BEFORE, ANSWERS = range(9)
 _SMALL: Final = {
     "t1": "text",
     "t2": "text",
@@ -42,6 +46,7 @@ _SMALL: Final = {
 }
 _CARD_AT: Final = 1 + len(_SMALL)
 _VERSION_AT: Final = _CARD_AT + len(CARD)
+EDITION: Final = ("tenant", "token", *Edition._fields)
 _KEY: Final = {"tenant": "text", "token": "text"}
 _NUMBER: Final = {"tenant": "text", "mac": "bytea"}
 _ASKED: Final = {**_NUMBER, "customer": "text", "kind": "text", "token_format": "text"}
@@ -101,6 +106,17 @@ def cards_reading(keys: Iterable[CardKey]) -> tuple[str, list[Any]]:
     arguments = Arguments()
     source = arguments.rows(list(set(keys)), _KEY)
     text = f"SELECT {listed(CARD, 'c')} FROM {source} JOIN cards AS c ON {_OF_CARD}"  # noqa: S608
+    return text, arguments.values
+
+
+def editions_reading(keys: Iterable[CardKey]) -> tuple[str, list[Any]]:
+    """Return the statement that reads which state cards are in, and its values."""
+    arguments = Arguments()
+    source = arguments.rows(list(set(keys)), _KEY)
+    text = (
+        f"SELECT {listed(EDITION, 'c')} FROM {source}"  # noqa: S608 - constants only
+        f" JOIN cards AS c ON {_OF_CARD}"
+    )
     return text, arguments.values
 
 
@@ -210,19 +226,32 @@ def _holders(arguments: Arguments, keys: Sequence[NumberKey]) -> list[str]:
         f"{arguments.rows(keys, _NUMBER)}"
         " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac"
     )
-    current = (
-        f"{numbers} JOIN cards AS c ON c.tenant = k.tenant AND c.fingerprint = f.fingerprint"
-        " AND c.fingerprint <> ''"
+    most = arguments.one(MOST_HOLDERS + 1, "bigint")
+    now = (
+        f"{numbers} CROSS JOIN LATERAL (SELECT s.token, s.status, s.kind, s.expire_time,"  # noqa: S608
+        " s.fingerprint, s.credential_version FROM cards AS s WHERE s.tenant = k.tenant"
+        " AND s.fingerprint = f.fingerprint"
+        f" AND s.fingerprint <> '' LIMIT {most}) AS c"
     )
-    former = (
-        f"{numbers} JOIN card_versions AS v ON v.tenant = k.tenant"
-        " AND v.fingerprint = f.fingerprint"
-        " JOIN cards AS c ON c.tenant = v.tenant AND c.token = v.token AND v.tenant = k.tenant"
+    before = (
+        f"{numbers} CROSS JOIN LATERAL (SELECT o.tenant, o.token, o.credential_version"  # noqa: S608
+        " FROM card_versions AS o WHERE o.tenant = k.tenant AND o.fingerprint = f.fingerprint"
+        f" LIMIT {most}) AS v CROSS JOIN LATERAL (SELECT s.token, s.status, s.kind, s.expire_time,"
+        " s.fingerprint FROM cards AS s WHERE s.tenant = v.tenant AND s.token = v.token"
+        " LIMIT 1) AS c"  # one at a time, by its whole key: a join may read a tenant's cards
     )
-    held = {"t1": "k.tenant", "b1": "k.mac"}
+    held = {
+        "t1": "k.tenant",
+        "b1": "k.mac",
+        "t2": "c.token",
+        "t3": "c.status",
+        "t4": "c.kind",
+        "i2": "c.expire_time",
+        "o1": "c.fingerprint = f.fingerprint",
+    }
     return [
-        _branch(HOLDERS, current, card="c", **held, i1="c.credential_version"),
-        _branch(HOLDERS, former, card="c", **held, i1="v.credential_version"),
+        _branch(HOLDERS, now, **held, i1="c.credential_version"),
+        _branch(BEFORE, before, **held, i1="v.credential_version"),
     ]
 
 
@@ -262,6 +291,9 @@ def state_of(chain: str, rows: Iterable[Sequence[Any]]) -> State:
         raise StoreBroken("this database has no control row")
     for row in late:
         _TAKE[row[0]](state, row)
+    if state.held:
+        found = Counter((row[0], row[1], row[7]) for row in late if row[0] in {HOLDERS, BEFORE})
+        state.cut = {NumberKey(*key) for (_, *key), n in found.items() if n > MOST_HOLDERS}
     for versions in state.versions.values():
         versions.sort(key=lambda old: old.credential_version)
     return state
@@ -306,10 +338,10 @@ def _take_version(state: State, row: Sequence[Any]) -> None:
 
 
 def _take_holder(state: State, row: Sequence[Any]) -> None:
-    card = _take_card(state, row)
-    if card is not None:
-        holders = state.held.setdefault(NumberKey(row[1], row[7]), {})
-        holders[card.key] = max(row[9], holders.get(card.key, 0))
+    small = dict(zip(_SMALL, row[1:_CARD_AT], strict=True))
+    holder = Holder(small["i1"], small["o1"], small["t3"], small["t4"], small["i2"])
+    card = CardKey(small["t1"], small["t2"])
+    state.hold(NumberKey(small["t1"], small["b1"]), card, holder)
 
 
 def _take_answer(state: State, row: Sequence[Any]) -> None:
@@ -323,5 +355,6 @@ _TAKE: Final[Mapping[int, Any]] = {
     POINTERS: _take_pointer,
     VERSIONS: _take_version,
     HOLDERS: _take_holder,
+    BEFORE: _take_holder,
     ANSWERS: _take_answer,
 }

@@ -2,19 +2,26 @@
 -- made a member: GRANT cardvault_serving TO vault_app. Neither group can do DDL.
 REVOKE ALL ON cards, card_versions, fingerprints, existing_cards, requests, audit, audit_default,
     chains, checkpoints, outbox, data_keys, applied_updates, control, reporting_tenants,
-    vault_schema_version
-    FROM PUBLIC, cardvault_serving, cardvault_reporting;
-REVOKE CREATE ON SCHEMA public FROM PUBLIC, cardvault_serving, cardvault_reporting;
-GRANT USAGE ON SCHEMA public TO cardvault_serving, cardvault_reporting;
+    outbox_leases, relays, vault_schema_version
+    FROM PUBLIC, cardvault_serving, cardvault_reporting, cardvault_auditing;
+REVOKE CREATE ON SCHEMA public
+    FROM PUBLIC, cardvault_serving, cardvault_reporting, cardvault_auditing;
+GRANT USAGE ON SCHEMA public TO cardvault_serving, cardvault_reporting, cardvault_auditing;
 
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON cards, card_versions, fingerprints, existing_cards TO cardvault_serving;
-GRANT SELECT, INSERT, DELETE ON requests, outbox TO cardvault_serving;
-GRANT SELECT, INSERT ON applied_updates, data_keys, checkpoints TO cardvault_serving;
+GRANT SELECT, INSERT, DELETE ON requests, outbox, applied_updates TO cardvault_serving;
+GRANT SELECT, UPDATE ON outbox_leases TO cardvault_serving;
+GRANT SELECT, INSERT, UPDATE, DELETE ON relays TO cardvault_serving;
+GRANT SELECT, INSERT ON data_keys, checkpoints TO cardvault_serving;
 GRANT SELECT, INSERT, UPDATE ON chains TO cardvault_serving;
 -- The trail is added to and read, and nothing else.
 GRANT SELECT, INSERT ON audit TO cardvault_serving;
 GRANT SELECT ON control, vault_schema_version TO cardvault_serving;
+
+-- An auditor reads the whole trail, of all tenants, and nothing else: no card, no key, no request.
+-- There is no row-level security on these three: a chain with rows left out would not verify.
+GRANT SELECT ON audit, chains, checkpoints TO cardvault_auditing;
 
 -- Reports see cards as a masked read shows them: no sealed contents, no free text.
 GRANT SELECT (

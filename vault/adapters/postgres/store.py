@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import asyncpg
-
-from vault.adapters.postgres.address import Address
-from vault.adapters.postgres.connection import Link, Rows, pooled
-from vault.adapters.postgres.reading import cards_reading, reading, state_of
-from vault.adapters.postgres.sql import CARD, VERSION, Arguments, listed
+from chassis.postgres.connection import Link, Reads
+from chassis.postgres.sql import Arguments, listed
+from vault.adapters.postgres.reading import cards_reading, editions_reading, reading, state_of
+from vault.adapters.postgres.sql import CARD, VERSION
 from vault.adapters.postgres.writing import locking, writing
-from vault.domain.card import Card, CardKey, Version
+from vault.domain.card import Card, CardKey, Edition, Version
 from vault.domain.queries import CardQuery
 from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.state import State, Want
 
-VERSIONS_AFTER = (
+VERSIONS_BELOW = (
     f"SELECT {listed(VERSION, 'v')} FROM card_versions AS v"  # noqa: S608 - constants only
-    " WHERE v.tenant = $1 AND v.token = $2 AND v.credential_version > $3"
-    " ORDER BY v.credential_version LIMIT $4"
+    " WHERE v.tenant = $1 AND v.token = $2 AND v.credential_version < $3"
+    " ORDER BY v.credential_version DESC LIMIT $4"
 )
 
 
@@ -48,18 +46,6 @@ class PostgresStore:
             await self._link.write_behind(first, *writing(delta))
 
 
-class Reads:
-    """Short reads from the pool."""
-
-    def __init__(self, pool: asyncpg.Pool, address: Address) -> None:
-        self._pool = pool
-        self._address = address
-
-    async def rows(self, sql: str, values: Sequence[Any]) -> Rows:
-        """Return all rows of a statement. Raises StoreError."""
-        return await pooled(self._pool, self._address, sql, values)
-
-
 class PostgresCardReader:
     """`CardReader`."""
 
@@ -71,13 +57,18 @@ class PostgresCardReader:
         rows = await self._reads.rows(*cards_reading(keys))
         return {card.key: card for card in map(Card._make, rows)}
 
+    async def editions(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Edition]:
+        """Return which state the cards that exist are in."""
+        rows = await self._reads.rows(*editions_reading(keys))
+        return {CardKey(row[0], row[1]): Edition(row[2], row[3]) for row in rows}
+
     async def list_cards(self, query: CardQuery) -> list[Card]:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
         return [Card._make(row) for row in await self._reads.rows(*listing(query))]
 
-    async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
-        """Return superseded versions numbered above `after`, oldest first."""
-        rows = await self._reads.rows(VERSIONS_AFTER, (*key, after, limit))
+    async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
+        """Return superseded versions numbered below `below`, newest first."""
+        rows = await self._reads.rows(VERSIONS_BELOW, (*key, below, limit))
         return [Version._make(row) for row in rows]
 
 

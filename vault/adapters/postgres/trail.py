@@ -1,4 +1,4 @@
-"""The audit trail beside the flush, the outbox, and the wrapped keys."""
+"""The audit trail beside the flush, and the wrapped keys."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from vault.adapters.postgres.connection import Link
-from vault.adapters.postgres.sql import DATA_KEY, NOW, OUTBOX, Arguments, inserting, listed
-from vault.adapters.postgres.store import Reads
+from chassis.postgres.connection import Link, Reads
+from chassis.postgres.sql import NOW, Arguments, inserting, listed
+from vault.adapters.postgres.sql import DATA_KEY
 from vault.crypto.keys import DataKey
 from vault.domain.audit import AuditRow, ChainHead
-from vault.domain.events import OutboxRow
 from vault.domain.queries import AuditQuery, Checkpoint
 from vault.usecases.ports import Conflict
 
 OPEN_CHAINS: Final = "SELECT chain, sequence, hash FROM chains WHERE NOT ended ORDER BY chain"
 ABANDONED_CHAINS: Final = (
     "SELECT chain, sequence, hash FROM chains"  # noqa: S608 - constants only
-    f" WHERE NOT ended AND lease <= {NOW} ORDER BY chain"
+    f" WHERE NOT ended AND (lease = 0 OR lease <= {NOW} - $1::bigint) ORDER BY chain"
 )
 CHAIN_RECORDS: Final = (
     "SELECT chain, sequence, time, record, hash FROM audit"
     " WHERE chain = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+)
+AUDIT_REACH: Final = (
+    "SELECT a.chain, a.sequence FROM audit AS a WHERE (a.chain, a.sequence) > ($1, $2)"
+    " ORDER BY a.chain, a.sequence LIMIT 1 OFFSET $3"
 )
 ADD_CHECKPOINT: Final = (
     "INSERT INTO checkpoints (number, time, body, key_id, signature)"
@@ -38,7 +41,6 @@ LAST_CHECKPOINT: Final = (
     "SELECT number, time, body, key_id, signature FROM checkpoints ORDER BY number DESC LIMIT 1"
 )
 _NO_BOUND: Final = 2**63 - 1
-PENDING: Final = f"SELECT {listed(OUTBOX)} FROM outbox ORDER BY token, revision, tenant LIMIT $1"  # noqa: S608
 DATA_KEYS: Final = (
     f"SELECT {listed(DATA_KEY, 'd')} FROM data_keys AS d"  # noqa: S608 - constants only
     " WHERE d.tenant = $1 ORDER BY d.state, d.created DESC, d.key_id"
@@ -56,13 +58,18 @@ class PostgresAuditStore:
         """Return the chains that no successor has ended."""
         return [ChainHead(*row) for row in await self._reads.rows(OPEN_CHAINS, ())]
 
-    async def abandoned_chains(self) -> list[ChainHead]:
-        """Return the open chains whose processes have let their leases run out."""
-        return [ChainHead(*row) for row in await self._reads.rows(ABANDONED_CHAINS, ())]
+    async def abandoned_chains(self, for_us: int = 0) -> list[ChainHead]:
+        """Return the open chains whose leases were given back, or ran out `for_us` ago."""
+        return [ChainHead(*row) for row in await self._reads.rows(ABANDONED_CHAINS, (for_us,))]
 
     async def audit_rows(self, query: AuditQuery) -> list[AuditRow]:
         """Return a tenant's records by (chain, sequence), behind those two of `query.after`."""
         return [AuditRow(*row) for row in await self._reads.rows(*audit_listing(query))]
+
+    async def audit_reach(self, after: tuple[str, int], records: int) -> tuple[str, int] | None:
+        """Return the (chain, sequence) that many records behind `after`, if there are as many."""
+        rows = await self._reads.rows(AUDIT_REACH, (*after, records - 1))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
         """Return a chain's records behind `after`, in order."""
@@ -96,9 +103,12 @@ def audit_listing(query: AuditQuery) -> tuple[str, list[Any]]:
     """
     arguments = Arguments()
     one = arguments.one
-    _time, chain, sequence = query.after
+    chain, sequence = query.after
     after = f"(a.chain, a.sequence) > ({one(chain, 'text')}, {one(sequence, 'bigint')})"
     where = [after]
+    if query.until is not None:
+        last, number = query.until
+        where.append(f"(a.chain, a.sequence) <= ({one(last, 'text')}, {one(number, 'bigint')})")
     if query.from_time:
         where.append(f"a.time >= {one(query.from_time)}")
     if query.to_time:
@@ -111,34 +121,6 @@ def audit_listing(query: AuditQuery) -> tuple[str, list[Any]]:
     statement = (
         "SELECT a.chain, a.sequence, a.time, a.record, a.hash FROM audit AS a"  # noqa: S608
         f" WHERE {' AND '.join(where)} ORDER BY a.chain, a.sequence LIMIT {one(query.limit)}"
-    )
-    return statement, arguments.values
-
-
-class PostgresOutbox:
-    """`Outbox`."""
-
-    def __init__(self, reads: Reads, link: Link) -> None:
-        self._reads = reads
-        self._link = link
-
-    async def pending(self, limit: int) -> list[OutboxRow]:
-        """Return the oldest events by (token, revision)."""
-        return [OutboxRow(*row) for row in await self._reads.rows(PENDING, (limit,))]
-
-    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
-        """Delete what the sink has acknowledged."""
-        await self._link.write(*dropping_events(rows))
-
-
-def dropping_events(rows: Sequence[OutboxRow]) -> tuple[str, list[Any]]:
-    """Return the statement that deletes delivered events, and its values."""
-    arguments = Arguments()
-    keys = [(row.tenant, row.token, row.revision) for row in rows]
-    source = arguments.rows(keys, {"tenant": "text", "token": "text", "revision": "bigint"})
-    statement = (
-        f"DELETE FROM outbox AS o USING {source} WHERE o.tenant = k.tenant"  # noqa: S608
-        " AND o.token = k.token AND o.revision = k.revision"
     )
     return statement, arguments.values
 

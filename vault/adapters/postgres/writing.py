@@ -14,21 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from chassis.postgres.sql import NOW, Arguments, Columns, Row, inserting
 from vault.adapters.postgres.sql import (
     APPLIED,
     AUDIT,
     CARD,
     LEASE_US,
-    NOW,
     NUMBER,
     OUTBOX,
     POINTER,
     REQUEST,
     VERSION,
-    Arguments,
-    Columns,
-    Row,
-    inserting,
 )
 from vault.usecases.ledger.delta import Delta
 
@@ -36,7 +32,6 @@ _CHANGED: Final = {name: kind for name, kind in CARD.items() if name not in ("te
 _CHAIN: Final = {"chain": "text", "sequence": "bigint", "hash": "bytea"}
 _VERSION_KEY: Final = {"tenant": "text", "token": "text", "credential_version": "bigint"}
 _MAC: Final = {"tenant": "text", "mac": "bytea"}
-_FINGERPRINT: Final = {"tenant": "text", "fingerprint": "text"}
 _POINTER_IS: Final = (
     "e.tenant = k.tenant AND e.fingerprint = k.fingerprint AND e.customer = k.customer"
     " AND e.kind = k.kind AND e.token_format = k.token_format AND e.token = k.token"
@@ -58,11 +53,11 @@ class _Statement:
         if rows:
             self.add(f"add_{table}", inserting(self.arguments, table, columns, rows))
 
-    def counted(self, name: str, text: str, rows: int, what: str = "count(*)") -> None:
+    def counted(self, name: str, text: str, rows: int) -> None:
         """Add a change or a lock that must find this many rows."""
         self.add(name, text)
         expected = self.arguments.one(rows, "bigint")
-        self.checks.append(f"(SELECT {what} FROM {name}) = {expected}")  # noqa: S608
+        self.checks.append(f"(SELECT count(*) FROM {name}) = {expected}")  # noqa: S608
 
     def text(self) -> str:
         """Return the whole statement."""
@@ -175,17 +170,15 @@ def _head(made: _Statement, delta: Delta) -> None:
 
 def _known_numbers(made: _Statement, delta: Delta) -> None:
     """Lock the numbers that are used again: another process must not be forgetting one."""
-    added = {(key.tenant, fingerprint) for key, fingerprint in delta.numbers.items()}
-    used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
-    reused = sorted(key for key in used - added if key[1])
-    if reused:
-        rows = made.arguments.rows(reused, _FINGERPRINT)
+    known = sorted((*key, fingerprint) for key, fingerprint in delta.known_numbers.items())
+    if known:
+        rows = made.arguments.rows(known, NUMBER)
         made.counted(
             "known",
-            f"SELECT f.tenant, f.fingerprint FROM {rows} JOIN fingerprints AS f"  # noqa: S608
-            " ON f.tenant = k.tenant AND f.fingerprint = k.fingerprint FOR KEY SHARE OF f",
-            len(reused),
-            "count(DISTINCT (tenant, fingerprint))",  # a number has a row per lookup key
+            f"SELECT 1 FROM {rows} JOIN fingerprints AS f"  # noqa: S608 - constants only
+            " ON f.tenant = k.tenant AND f.mac = k.mac AND f.fingerprint = k.fingerprint"
+            " FOR KEY SHARE OF f",
+            len(known),
         )
 
 

@@ -4,6 +4,8 @@ redis://[user:password@]host[:port][/database]                       one server,
 rediss://…                                                           one server, TLS
 redis+sentinel://[user:password@]host[:port],host[:port],…/service[/database]
 rediss+sentinel://…                                                  the same, TLS to all of them
+redis+cluster://[user:password@]host[:port],host[:port],…            Redis Cluster, by some nodes
+rediss+cluster://…                                                   the same, TLS to all of them
 
 Plain values: nothing here opens a connection, and no driver is needed.
 """
@@ -18,12 +20,16 @@ from urllib.parse import unquote, urlsplit
 
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
-_SCHEMES: Final = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
+_KINDS: Final = ("", "+sentinel", "+cluster")
+_SCHEMES: Final = tuple(f"{plain}{kind}" for plain in ("redis", "rediss") for kind in _KINDS)
 
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """Servers, or the sentinels that know the server; the user and password are the server's."""
+    """The server, sentinels that know it, or nodes of a cluster.
+
+    The user and password are the servers', never the sentinels'.
+    """
 
     hosts: tuple[tuple[str, int], ...]
     tls: bool
@@ -31,6 +37,7 @@ class RedisAddress:
     database: int = 0
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    cluster: bool = False
 
     @property
     def exposed(self) -> bool:
@@ -53,11 +60,11 @@ class RedisSettings:
     def confirming(self) -> int:
         """How many replicas must hold a change before it counts.
 
-        Behind Sentinel one, unless set: a failover that forgot a taken code would give it twice.
+        One where there are failovers, unless set: one that forgot a taken code would give it twice.
         """
         if self.replicas is not None:
             return self.replicas
-        return 0 if self.address.service is None else 1
+        return 1 if self.address.service is not None or self.address.cluster else 0
 
 
 def parse_address(text: str) -> RedisAddress:
@@ -67,10 +74,10 @@ def parse_address(text: str) -> RedisAddress:
     except ValueError:
         raise ValueError("not a URL") from None
     if parts.scheme not in _SCHEMES:
-        raise ValueError("redis://, rediss://, redis+sentinel:// or rediss+sentinel://")
+        raise ValueError("redis:// or rediss://, or one of them with +sentinel or +cluster")
     if parts.query or parts.fragment:
         raise ValueError("a Redis URL has no query and no fragment")
-    sentinel = parts.scheme.endswith("+sentinel")
+    sentinel, cluster = (parts.scheme.endswith(kind) for kind in _KINDS[1:])
     user, password, hosts = _authority(parts.netloc, _SENTINEL_PORT if sentinel else _PORT)
     path = parts.path.strip("/").split("/") if parts.path.strip("/") else []
     service = None
@@ -78,10 +85,18 @@ def parse_address(text: str) -> RedisAddress:
         if not path:
             raise ValueError("sentinels are followed by /service")
         service = unquote(path.pop(0))
-    elif len(hosts) != 1:
-        raise ValueError("several hosts are sentinels: redis+sentinel://")
+    elif len(hosts) != 1 and not cluster:
+        raise ValueError("several hosts are sentinels or a cluster: redis+sentinel://, +cluster://")
+    elif cluster and path:
+        raise ValueError("a cluster has one database, and no path")
     return RedisAddress(
-        hosts, parts.scheme.startswith("rediss"), service, _database(path), user, password
+        hosts,
+        parts.scheme.startswith("rediss"),
+        service,
+        _database(path),
+        user,
+        password,
+        cluster=cluster,
     )
 
 

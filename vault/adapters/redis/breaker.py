@@ -28,28 +28,49 @@ class Counts:
 class Breaker:
     """Closed: all may call. Open: nobody may, then one probe at a time, until one succeeds.
 
-    The wait before a probe doubles from 0.5 s to 5 s.
+    The wait before a probe doubles from 0.5 s to 5 s. A breaker may stand for parts that have
+    breakers of their own, made by `part()`.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.counts: Final = Counts()
+    def __init__(self, clock: Clock, counts: Counts | None = None) -> None:
+        """Count in `counts`, which several breakers may share."""
+        self.counts: Final = counts or Counts()
         self._clock: Final = clock
         self._failures = 0
         self._hold_s = 0.0  # 0 while closed
         self._until = 0.0
         self._probing = False
+        self._parts: list[Breaker] = []
 
     @property
     def open(self) -> bool:
-        """Tell whether callers are refused."""
+        """Tell whether callers are refused, here or at a part."""
+        return self._held or any(part.open for part in self._parts)
+
+    @property
+    def resting(self) -> bool:
+        """Tell whether a call now would be refused without being tried."""
+        return self._held and (self._probing or self._clock.monotonic() < self._until)
+
+    @property
+    def _held(self) -> bool:
         return self._hold_s > 0
+
+    def part(self) -> Breaker:
+        """Return a breaker for one of several servers; it counts with this one."""
+        made = Breaker(self._clock, self.counts)
+        self._parts.append(made)
+        return made
+
+    def without(self, part: Breaker) -> None:
+        """Forget a part: its server is no longer one of ours."""
+        self._parts.remove(part)
 
     def admit(self) -> Admission | None:
         """Let a caller through, or not. Whoever is let through calls `ended`."""
         admission: Admission | None = "call"
-        if self.open:
-            waits = self._probing or self._clock.monotonic() < self._until
-            admission = None if waits else "probe"
+        if self._held:
+            admission = None if self.resting else "probe"
         if admission is None:
             self.counts.refused += 1
         else:
@@ -71,7 +92,7 @@ class Breaker:
     def _failed(self, admission: Admission) -> None:
         if admission == "probe":
             self._hold_s = min(2 * self._hold_s, MOST_HOLD_S)
-        elif not self.open and self._failures >= FAILURES:
+        elif not self._held and self._failures >= FAILURES:
             self._hold_s = FIRST_HOLD_S
             self.counts.opened += 1
         else:

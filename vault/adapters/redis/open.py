@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chassis.clock import Clock
 from vault.adapters.redis.address import RedisSettings
@@ -14,10 +14,13 @@ from vault.adapters.redis.breaker import Breaker
 from vault.crypto.mac import MacKey
 from vault.domain.card import CardKey
 from vault.domain.reasons import VaultError
-from vault.usecases.ports import SecurityCodes
+from vault.usecases.ports import SealedViews, SecurityCodes
 
 if TYPE_CHECKING:
     from vault.adapters.redis.link import RedisLink
+
+
+NO_DRIVER: Final = "the driver is not installed: cardvault-server[production]"
 
 
 class RedisInvalid(Exception):
@@ -36,14 +39,41 @@ async def open_codes(
     try:
         # A production extra: an embedded vault needs no driver.
         from vault.adapters.redis.codes import RedisSecurityCodes  # noqa: PLC0415
-        from vault.adapters.redis.link import RedisLink  # noqa: PLC0415
     except ImportError:
-        raise RedisInvalid("the driver is not installed: cardvault-server[production]") from None
-    link = RedisLink(settings, breaker)
-    try:
+        raise RedisInvalid(NO_DRIVER) from None
+    async with linked(settings, breaker) as link:
         # What is left of the timeout is for the answer itself.
         confirm_s = settings.timeout_s / 2
         yield RedisSecurityCodes(link, names, replicas=settings.confirming, confirm_s=confirm_s)
+
+
+@asynccontextmanager
+async def open_views(
+    settings: RedisSettings, breaker: Breaker, names: MacKey, *, form: bytes, ttl_s: float
+) -> AsyncIterator[SealedViews]:
+    """Yield the cache of masked views; see `open_codes`.
+
+    A breaker and a timeout of its own are wanted: what a read waits for at most is no measure for
+    a security code.
+    """
+    try:
+        from vault.adapters.redis.views import RedisViews  # noqa: PLC0415
+    except ImportError:
+        raise RedisInvalid(NO_DRIVER) from None
+    async with linked(settings, breaker) as link:
+        yield RedisViews(link, names, form=form, ttl_s=ttl_s)
+
+
+@asynccontextmanager
+async def linked(settings: RedisSettings, breaker: Breaker) -> AsyncIterator[RedisLink]:
+    """Yield a link of the kind that the address asks for; needs the driver."""
+    from vault.adapters.redis.cluster import ClusterLink  # noqa: PLC0415
+    from vault.adapters.redis.link import ServerLink  # noqa: PLC0415
+
+    link: RedisLink
+    link = (ClusterLink if settings.address.cluster else ServerLink)(settings, breaker)
+    try:
+        yield link
     finally:
         await link.close()
 
@@ -55,22 +85,20 @@ async def probe(settings: RedisSettings, clock: Clock) -> str:
     """
     key, names = CardKey("", f"probe-{uuid.uuid4()}"), MacKey(bytes(8), os.urandom(32))
     async with open_codes(settings, Breaker(clock), names) as codes:
-        from vault.adapters.redis.link import RedisAway, RedisLink  # noqa: PLC0415
+        from vault.adapters.redis.link import RedisAway  # noqa: PLC0415
 
-        link = RedisLink(settings, Breaker(clock))
         try:
-            await link.ask(lambda redis: redis.ping())
-            await codes.put(key, b"probe", 5.0)
-            taken = [await codes.take(key, repeat) for repeat in ("one", "two", "one")]
-            disk = await _disk(link, RedisAway)
+            async with linked(settings, Breaker(clock)) as link:
+                await link.ask(lambda redis: redis.ping())
+                await codes.put(key, b"probe", 5.0)
+                taken = [await codes.take(key, repeat) for repeat in ("one", "two", "one")]
+                disk = await _disk(link, RedisAway)
         except RedisAway as error:
             raise RedisInvalid(str(error)) from None
         except VaultError:
             raise RedisInvalid(
                 "it answers, but a code can't be kept: commands not allowed, or too few replicas"
             ) from None
-        finally:
-            await link.close()
     if taken != [b"probe", None, b"probe"]:
         raise RedisInvalid("a code was not taken exactly once")
     return disk

@@ -39,6 +39,12 @@ PURGE_REQUESTS: Final = (
     " WHERE create_time < ? ORDER BY create_time LIMIT ?)"
 )
 
+PURGE_ANSWERS: Final = (
+    "DELETE FROM applied_updates WHERE (tenant, update_id, token) IN"
+    " (SELECT tenant, update_id, token FROM applied_updates INDEXED BY applied_updates_by_time"
+    " WHERE time < ? ORDER BY time LIMIT ?)"
+)
+
 
 class SqliteHousekeeping:
     """`Housekeeping`."""
@@ -69,6 +75,15 @@ class SqliteHousekeeping:
 
         def job(db: apsw.Connection) -> int:
             db.execute(PURGE_REQUESTS, (before, limit))
+            return db.changes()
+
+        return await self._database.write(job)
+
+    async def purge_answers(self, before: int, limit: int) -> int:
+        """Delete what is remembered of updaters' answers from before `before`; return how many."""
+
+        def job(db: apsw.Connection) -> int:
+            db.execute(PURGE_ANSWERS, (before, limit))
             return db.changes()
 
         return await self._database.write(job)

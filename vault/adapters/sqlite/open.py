@@ -9,8 +9,9 @@ from pathlib import Path
 from vault.adapters.engine import Engine
 from vault.adapters.sqlite.database import CHECKPOINT_PAGES, Database, open_database
 from vault.adapters.sqlite.housekeeping import SqliteHousekeeping
+from vault.adapters.sqlite.outbox import SqliteOutbox
 from vault.adapters.sqlite.store import SqliteCardReader, SqliteStore
-from vault.adapters.sqlite.trail import SqliteAuditStore, SqliteKeyStore, SqliteOutbox
+from vault.adapters.sqlite.trail import SqliteAuditStore, SqliteKeyStore
 from vault.usecases.ports import StoreBroken
 
 

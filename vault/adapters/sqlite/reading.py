@@ -7,18 +7,19 @@ index where a token's was meant, and read the whole tenant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
 from vault.adapters.sqlite.rows import CARD_COLUMNS, CARD_WIDTH, VERSION_COLUMNS, card_of
-from vault.adapters.sqlite.sql import Row, Rows, columns, filled
+from vault.adapters.sqlite.sql import Row, Rows, columns, filled, rows_of
 from vault.domain.audit import GENESIS, ChainHead
-from vault.domain.card import Card, CardKey, ExistingKey, Version
-from vault.usecases.ledger.links import SIBLINGS, linked_pointers, sibling_groups
+from vault.domain.card import Card, CardKey, Edition, ExistingKey, Version
+from vault.usecases.ledger.links import HOLDERS, SIBLINGS, linked_pointers, sibling_groups
 from vault.usecases.ledger.state import (
     AppliedKey,
     Control,
+    Holder,
     NumberKey,
     RequestKey,
     RequestRecord,
@@ -38,6 +39,12 @@ HEAD: Final = (
 )
 CARDS: Final = _cards(
     "SELECT $CARD FROM ($ROWS) AS k"
+    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = k.column1"
+    " AND c.token = k.column2",
+    2,
+)
+EDITIONS: Final = Rows(
+    "SELECT c.tenant, c.token, c.revision, c.update_time FROM ($ROWS) AS k"
     " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = k.column1"
     " AND c.token = k.column2",
     2,
@@ -80,18 +87,17 @@ VERSIONS: Final = _cards(
     " ORDER BY v.tenant, v.token, v.credential_version",
     2,
 )
-HOLDERS: Final = _cards(
-    "SELECT k.column2, c.credential_version, $CARD FROM ($ROWS) AS k"
-    " CROSS JOIN cards AS c INDEXED BY cards_by_fingerprint"
-    " ON c.tenant = k.column1 AND c.fingerprint = k.column2 AND c.fingerprint <> ''",
-    2,
+# One number at a time, for each its own bound: a join on a bounded subquery may become a scan.
+HOLDERS_NOW: Final = (
+    "SELECT c.token, c.credential_version, 1, c.status, c.kind, c.expire_time"
+    " FROM cards AS c INDEXED BY cards_by_fingerprint"
+    " WHERE c.tenant = ? AND c.fingerprint = ? AND c.fingerprint <> '' LIMIT ?"
 )
-FORMER_HOLDERS: Final = _cards(
-    "SELECT k.column2, v.credential_version, $CARD FROM ($ROWS) AS k"
-    " CROSS JOIN card_versions AS v INDEXED BY card_versions_by_fingerprint"
-    " ON v.tenant = k.column1 AND v.fingerprint = k.column2"
-    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = v.tenant AND c.token = v.token",
-    2,
+HOLDERS_BEFORE: Final = (
+    "SELECT v.token, v.credential_version, c.fingerprint = v.fingerprint, c.status, c.kind,"
+    " c.expire_time FROM card_versions AS v INDEXED BY card_versions_by_fingerprint"
+    " CROSS JOIN cards AS c INDEXED BY cards_by_token ON c.tenant = v.tenant AND c.token = v.token"
+    " WHERE v.tenant = ? AND v.fingerprint = ? LIMIT ?"
 )
 APPLIED: Final = Rows(
     "SELECT a.tenant, a.update_id, a.token, a.disposition FROM ($ROWS) AS k"
@@ -127,6 +133,11 @@ def read_state(db: apsw.Connection, chain: str, want: Want) -> State:
 def read_cards(db: apsw.Connection, keys: Iterable[CardKey]) -> Mapping[CardKey, Card]:
     """Read cards by their keys."""
     return {card.key: card for card in map(card_of, CARDS.fetch(db, list(set(keys))))}
+
+
+def read_editions(db: apsw.Connection, keys: Iterable[CardKey]) -> Mapping[CardKey, Edition]:
+    """Read which state cards are in, by their keys."""
+    return {CardKey(*row[:2]): Edition(*row[2:]) for row in EDITIONS.fetch(db, list(set(keys)))}
 
 
 def _head(db: apsw.Connection, chain: str) -> State:
@@ -171,10 +182,11 @@ def _holders(db: apsw.Connection, state: State, wanted: Iterable[NumberKey]) -> 
         fingerprint = state.numbers.get(number)
         if fingerprint is not None:
             numbers.setdefault((number.tenant, fingerprint), []).append(number)
-    keys: list[Any] = list(numbers)
-    for row in HOLDERS.fetch(db, keys) + FORMER_HOLDERS.fetch(db, keys):
-        card = card_of(row[2:])
-        state.cards[card.key] = card
-        for number in numbers[card.tenant, row[0]]:
-            holders = state.held.setdefault(number, {})
-            holders[card.key] = max(row[1], holders.get(card.key, 0))
+    for (tenant, fingerprint), keys in numbers.items():
+        for statement in (HOLDERS_NOW, HOLDERS_BEFORE):
+            rows = rows_of(db, statement, (tenant, fingerprint, HOLDERS + 1))
+            for token, version, current, *more in rows:
+                for number in keys:
+                    state.hold(number, CardKey(tenant, token), Holder(version, current == 1, *more))
+            if len(rows) > HOLDERS:
+                state.cut.update(keys)

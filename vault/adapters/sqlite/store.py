@@ -8,19 +8,19 @@ from typing import Any, Final
 import apsw
 
 from vault.adapters.sqlite.database import Database
-from vault.adapters.sqlite.reading import read_cards, read_state
+from vault.adapters.sqlite.reading import read_cards, read_editions, read_state
 from vault.adapters.sqlite.rows import CARD_COLUMNS, VERSION_COLUMNS, card_of, version_of
 from vault.adapters.sqlite.sql import filled, rows_of
 from vault.adapters.sqlite.writing import write_delta
-from vault.domain.card import Card, CardKey, Version
+from vault.domain.card import Card, CardKey, Edition, Version
 from vault.domain.queries import CardQuery
 from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.state import State, Want
 
-VERSIONS_AFTER: Final = filled(
+VERSIONS_BELOW: Final = filled(
     "SELECT $VERSION FROM card_versions AS v INDEXED BY card_versions_by_number"
     " WHERE v.tenant = ? AND v.token = ?"
-    " AND v.credential_version > ? ORDER BY v.credential_version LIMIT ?",
+    " AND v.credential_version < ? ORDER BY v.credential_version DESC LIMIT ?",
     VERSION=VERSION_COLUMNS,
 )
 # Each list walks the one index that it names, in token order, and stops at its limit.
@@ -56,17 +56,21 @@ class SqliteCardReader:
         """Return the cards that exist, tombstones included."""
         return self._database.read(lambda db: read_cards(db, keys))
 
+    async def editions(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Edition]:
+        """Return which state the cards that exist are in."""
+        return self._database.read(lambda db: read_editions(db, keys))
+
     async def list_cards(self, query: CardQuery) -> list[Card]:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
         statement, values = listing(query)
         rows = await self._database.query(lambda db: rows_of(db, statement, values))
         return [card_of(row) for row in rows]
 
-    async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
-        """Return superseded versions numbered above `after`, oldest first."""
+    async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
+        """Return superseded versions numbered below `below`, newest first."""
 
         def job(db: apsw.Connection) -> list[Version]:
-            rows = rows_of(db, VERSIONS_AFTER, (*key, after, limit))
+            rows = rows_of(db, VERSIONS_BELOW, (*key, below, limit))
             return [version_of(row) for row in rows]
 
         return self._database.read(job)

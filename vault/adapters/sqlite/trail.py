@@ -1,4 +1,4 @@
-"""The audit trail beside the flush, the outbox, and the wrapped keys."""
+"""The audit trail beside the flush, and the wrapped keys."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any, Final
 import apsw
 
 from vault.adapters.sqlite.database import Database
-from vault.adapters.sqlite.sql import Rows, columns, filled, inserting, rows_of
+from vault.adapters.sqlite.sql import columns, filled, inserting, rows_of
 from vault.crypto.keys import DataKey
 from vault.domain.audit import AuditRow, ChainHead
-from vault.domain.events import OutboxRow
 from vault.domain.queries import AuditQuery, Checkpoint
 from vault.usecases.ports import Conflict
 
@@ -24,11 +23,15 @@ CHAIN_RECORDS: Final = (
     " WHERE chain = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 )
 # No index but the chain's own serves this: one on the tenant would nearly double what a reveal
-# costs. It runs on the reader thread, where its length delays nobody else.
+# costs. It runs on the reader thread, and looks through a bounded part of the trail at a time.
 AUDIT_ROWS: Final = (
     "SELECT chain, sequence, time, record, hash FROM audit INDEXED BY audit_by_sequence"
     " WHERE (chain, sequence) > (:chain, :sequence) AND $FILTERS"
     " ORDER BY chain, sequence LIMIT :limit"
+)
+AUDIT_REACH: Final = (
+    "SELECT chain, sequence FROM audit INDEXED BY audit_by_sequence"
+    " WHERE (chain, sequence) > (?, ?) ORDER BY chain, sequence LIMIT 1 OFFSET ?"
 )
 ADD_CHECKPOINT: Final = (
     "INSERT INTO checkpoints (number, time, body, key_id, signature) SELECT ?1, ?2, ?3, ?4, ?5"
@@ -44,11 +47,6 @@ LAST_CHECKPOINT: Final = (
     " WHERE number > 0 ORDER BY number DESC LIMIT 1"
 )
 _NO_BOUND: Final = 2**63 - 1
-PENDING: Final = filled(
-    "SELECT $NAMES FROM outbox WHERE token > '' ORDER BY token, revision, tenant LIMIT ?",
-    NAMES=columns(OutboxRow._fields),
-)
-DELIVERED: Final = Rows("DELETE FROM outbox WHERE (token, revision, tenant) IN ($ROWS)", 3)
 DATA_KEYS: Final = filled(
     "SELECT $NAMES FROM data_keys WHERE tenant = ? ORDER BY state, created DESC, key_id",
     NAMES=columns(DataKey._fields),
@@ -68,7 +66,7 @@ class SqliteAuditStore:
             lambda db: [ChainHead(*row) for row in rows_of(db, OPEN_CHAINS, ())]
         )
 
-    async def abandoned_chains(self) -> list[ChainHead]:
+    async def abandoned_chains(self, for_us: int = 0) -> list[ChainHead]:
         """Return the open chains: this process has the file's lock, so their own are dead."""
         return await self.open_chains()
 
@@ -78,6 +76,12 @@ class SqliteAuditStore:
         return await self._database.query(
             lambda db: [AuditRow(*row) for row in rows_of(db, statement, values)]
         )
+
+    async def audit_reach(self, after: tuple[str, int], records: int) -> tuple[str, int] | None:
+        """Return the (chain, sequence) that many records behind `after`, if there are as many."""
+        values = (*after, records - 1)
+        rows = await self._database.query(lambda db: rows_of(db, AUDIT_REACH, values))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     async def chain_records(self, chain: str, after: int, limit: int) -> list[AuditRow]:
         """Return a chain's records behind `after`, in order."""
@@ -112,10 +116,13 @@ class SqliteAuditStore:
 
 def audit_listing(query: AuditQuery) -> tuple[str, dict[str, Any]]:
     """Return the statement that answers a query, and its values."""
-    _time, chain, sequence = query.after
+    chain, sequence = query.after
     values: dict[str, Any] = {"chain": chain, "sequence": sequence, "limit": query.limit}
     filters = ["record ->> 'tenant' = :tenant"]
     values["tenant"] = query.tenant
+    if query.until is not None:
+        filters.insert(0, "(chain, sequence) <= (:last_chain, :last_sequence)")
+        values["last_chain"], values["last_sequence"] = query.until
     for name, condition in (
         ("from_time", "time >= :from_time"),
         ("to_time", "time < :to_time"),
@@ -128,24 +135,6 @@ def audit_listing(query: AuditQuery) -> tuple[str, dict[str, Any]]:
             filters.insert(0 if name.endswith("time") else len(filters), condition)
             values[name] = value
     return filled(AUDIT_ROWS, FILTERS=" AND ".join(filters)), values
-
-
-class SqliteOutbox:
-    """`Outbox`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def pending(self, limit: int) -> list[OutboxRow]:
-        """Return the oldest events by (token, revision)."""
-        return self._database.read(
-            lambda db: [OutboxRow(*row) for row in rows_of(db, PENDING, (limit,))]
-        )
-
-    async def delivered(self, rows: Sequence[OutboxRow]) -> None:
-        """Delete what the sink has acknowledged."""
-        keys = [(row.token, row.revision, row.tenant) for row in rows]
-        await self._database.write(lambda db: DELIVERED.change(db, keys))
 
 
 class SqliteKeyStore:

@@ -50,13 +50,9 @@ CHANGE_CARDS: Final = Rows(
 )
 # A number that was known when the flush read it must not have been forgotten since.
 KNOWN_NUMBERS: Final = Rows(
-    "SELECT count(*) FROM ($ROWS) AS k WHERE EXISTS (SELECT 1 FROM cards AS c"
-    " INDEXED BY cards_by_fingerprint WHERE c.tenant = k.column1 AND c.fingerprint = k.column2"
-    " AND c.fingerprint <> '')"
-    " OR EXISTS (SELECT 1 FROM card_versions AS v"
-    " INDEXED BY card_versions_by_fingerprint WHERE v.tenant = k.column1"
-    " AND v.fingerprint = k.column2)",
-    2,
+    "SELECT count(*) FROM ($ROWS) AS k CROSS JOIN fingerprints AS f"
+    " ON f.tenant = k.column1 AND f.mac = k.column2 AND f.fingerprint = k.column3",
+    3,
 )
 ADD_NUMBERS: Final = inserting("fingerprints", ("tenant", "mac", "fingerprint"))
 DROP_NUMBERS: Final = Rows(
@@ -142,10 +138,8 @@ def _move_head(db: apsw.Connection, delta: Delta) -> None:
 
 
 def _known_numbers(db: apsw.Connection, delta: Delta) -> None:
-    added = {(key.tenant, fingerprint) for key, fingerprint in delta.numbers.items()}
-    used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
-    reused = [key for key in used - added if key[1]]
-    if reused and sum(row[0] for row in KNOWN_NUMBERS.fetch(db, reused)) != len(reused):
+    known = [(*key, fingerprint) for key, fingerprint in delta.known_numbers.items()]
+    if known and sum(row[0] for row in KNOWN_NUMBERS.fetch(db, known)) != len(known):
         raise Conflict("a number has been forgotten since the flush read it")
 
 

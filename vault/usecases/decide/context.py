@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vault.crypto.keys import TenantKeys
+from vault.domain.audit import ChainHead
 from vault.domain.card import Card, Status, Version
 from vault.domain.events import EventType
 from vault.domain.intents import Entry
 from vault.domain.outcome import Refused
 from vault.domain.reasons import Reason
+from vault.usecases.decide.refusals import Refusals
 from vault.usecases.ledger.state import NumberKey, State
 
 
@@ -33,6 +35,7 @@ class Context:
     random: Callable[[int], bytes]
     keys: Mapping[str, TenantKeys]
     rules: Rules = field(default_factory=Rules)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def card_or_tombstone(self, entry: Entry) -> Card | Refused:
         """Return the entry's card whatever its status, or the refusal that it is not there."""
@@ -48,6 +51,13 @@ class Context:
         return card
 
 
+def at_revision(card: Card | Refused, expected: int) -> Card | Refused:
+    """Return the card, or the refusal that it has another revision; 0 is not compared."""
+    if isinstance(card, Card) and expected and expected != card.revision:
+        return Refused(Reason.REVISION_CONFLICT, "expected_revision")
+    return card
+
+
 @dataclass(slots=True)
 class Decision:
     """An entry that succeeds: its answer and all its rows. Applied by `Decider` in one step."""
@@ -61,6 +71,7 @@ class Decision:
     numbers: dict[NumberKey, str] = field(default_factory=dict)
     dropped_versions: list[tuple[str, str, int]] = field(default_factory=list)
     dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
+    ended_chains: tuple[ChainHead, ...] = ()
     event: EventType | None = None
     cause: str = ""
     source: str = ""
@@ -72,7 +83,6 @@ class Decision:
     outcome: str = ""  # the request record's JSON
     applied: tuple[str, str] | None = None  # update id, disposition
     record_request: bool = True
-    audited: bool = True
 
 
 Verdict = Decision | Refused

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cards.masking import is_card_number
+from cards.masking import may_be_card_number
 from vault.crypto.keys import TenantKeys
-from vault.domain.audit import AuditFacts, link
+from vault.domain.audit import REAP, AuditFacts, claims_of, link
 from vault.domain.card import CardKey
 from vault.domain.events import CardEvent, OutboxRow
 from vault.domain.intents import (
@@ -21,6 +21,7 @@ from vault.domain.intents import (
     ApplyUpdate,
     DeleteCard,
     EditCard,
+    EndChains,
     Entry,
     EraseCard,
     FindNumber,
@@ -48,7 +49,7 @@ from vault.usecases.decide.status import decide_decline, decide_status
 from vault.usecases.decide.tokenize import decide_tokenize
 from vault.usecases.decide.update import decide_update
 from vault.usecases.ledger.delta import CardChange, Delta
-from vault.usecases.ledger.state import AppliedKey, RequestKey, RequestRecord, State
+from vault.usecases.ledger.state import AppliedKey, NumberKey, RequestKey, RequestRecord, State
 
 
 def _decide_note(_ctx: Context, _entry: Entry, intent: Note) -> Verdict:
@@ -63,9 +64,15 @@ def _decide_note(_ctx: Context, _entry: Entry, intent: Note) -> Verdict:
     )
 
 
+def _decide_end_chains(_ctx: Context, _entry: Entry, intent: EndChains) -> Verdict:
+    """End chains as they stand: where one has moved or ended, the store fails the flush."""
+    note = claims_of(intent.heads)
+    return Decision(action=REAP, value=None, ended_chains=intent.heads, note=note)
+
+
 def _unless_number(sent: str) -> str:
     """Return what a refused caller sent, for the audit; a card number sent as a token stays out."""
-    return "" if sent and is_card_number(sent) else sent
+    return "" if sent and may_be_card_number(sent) else sent
 
 
 # The intent's type chooses its decision and the action that a refusal is audited under.
@@ -82,6 +89,7 @@ DECISIONS: Mapping[type, tuple[str, Callable[[Context, Entry, Any], Verdict]]] =
     EraseCard: ("card.erase", decide_erase),
     PurgeVersion: ("card.purge_version", decide_purge),
     Note: ("note", _decide_note),
+    EndChains: (REAP, _decide_end_chains),
 }
 
 
@@ -111,6 +119,10 @@ class Decider:
         ctx = Context(state, envelope.now, envelope.random, keys, self.rules)
         delta = Delta(base_head=state.head, control=state.control, head=state.head)
         outcomes = [self._one(ctx, delta, entry) for entry in entries]
+        for facts in ctx.refusals.summaries():
+            _audit(ctx, delta, facts)
+        if len(state.numbers) > len(delta.numbers):
+            delta.known_numbers = _relied_on(state, delta)
         return outcomes, delta
 
     def _one(self, ctx: Context, delta: Delta, entry: Entry) -> Outcome:
@@ -150,7 +162,7 @@ class Decider:
             applied = AppliedKey(entry.caller.tenant, update_id, decision.token)
             state.applied[applied] = disposition
             delta.applied.append((applied, disposition, ctx.now))
-        _audit(ctx, delta, entry, _facts(entry, decision))
+        _audit(ctx, delta, _facts(entry, decision))
 
     def _tell(self, ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:
         assert decision.after is not None  # noqa: S101 - the caller has checked it
@@ -175,21 +187,26 @@ class Decider:
     @staticmethod
     def _audit_refusal(ctx: Context, delta: Delta, entry: Entry, refused: Refused) -> None:
         intent = entry.intent
+        if not ctx.refusals.in_full(entry.caller, refused.reason):
+            return
+        token = getattr(intent, "token", "")
+        if CardKey(entry.caller.tenant, token) not in ctx.state.cards:
+            token = _unless_number(token)
         facts = AuditFacts(
             tenant=entry.caller.tenant,
             principal=entry.caller.principal,
             origin=entry.caller.origin,
             action=DECISIONS[type(intent)][0],
             result="refused",
-            token=_unless_number(getattr(intent, "token", "")),
+            token=token,
             purpose=_unless_number(getattr(intent, "purpose", "")),
             reason=refused.reason.value,
             request_id=_request_id(entry),
         )
-        _audit(ctx, delta, entry, facts)
+        _audit(ctx, delta, facts)
 
 
-def _audit(ctx: Context, delta: Delta, _entry: Entry, facts: AuditFacts) -> None:
+def _audit(ctx: Context, delta: Delta, facts: AuditFacts) -> None:
     row, delta.head = link(delta.head, ctx.now, facts)
     delta.audit.append(row)
 
@@ -216,6 +233,20 @@ def _request_id(entry: Entry) -> str:
     return entry.mark.request_id if entry.mark else getattr(entry.intent, "request_id", "")
 
 
+def _relied_on(state: State, delta: Delta) -> dict[NumberKey, str]:
+    """Return the index rows that were there and whose fingerprints the flush's cards use.
+
+    It is the rows that are compared when the flush is written, not who holds their numbers: a row
+    may outlive its last card, and is then as good as on the first day.
+    """
+    used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
+    return {
+        key: fingerprint
+        for key, fingerprint in state.numbers.items()
+        if key not in delta.numbers and (key.tenant, fingerprint) in used
+    }
+
+
 def _accept_rows(state: State, delta: Delta, decision: Decision) -> None:
     if decision.superseded is not None:
         old = decision.superseded
@@ -232,6 +263,7 @@ def _accept_rows(state: State, delta: Delta, decision: Decision) -> None:
             old for old in kept if old.credential_version != number
         ]
     delta.dropped_numbers.extend(decision.dropped_numbers)
+    delta.ended_chains.extend(decision.ended_chains)
 
 
 def _remember(ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:

@@ -9,6 +9,7 @@ from vault.domain.card import (
     Status,
     Times,
     Version,
+    details_of,
     pack,
     pack_stored_credentials,
 )
@@ -17,9 +18,8 @@ from vault.domain.events import EventType
 from vault.domain.intents import EditCard, Entry
 from vault.domain.lifecycle import after_cardholder
 from vault.domain.outcome import Refused
-from vault.domain.reasons import Reason
 from vault.domain.results import CardResult
-from vault.usecases.decide.context import Context, Decision, Verdict
+from vault.usecases.decide.context import Context, Decision, Verdict, at_revision
 from vault.usecases.decide.numbers import fingerprint_of
 from vault.usecases.decide.sealing import open_current, seal_contents
 from vault.usecases.ledger.state import NumberKey
@@ -32,11 +32,9 @@ SEALED_FIELDS = frozenset(
 
 def decide_edit(ctx: Context, entry: Entry, intent: EditCard) -> Verdict:
     """Change the fields that the mask names."""
-    card = ctx.live_card_or_closed(entry)
+    card = at_revision(ctx.live_card_or_closed(entry), intent.expected_revision)
     if isinstance(card, Refused):
         return card
-    if intent.expected_revision and intent.expected_revision != card.revision:
-        return Refused(Reason.REVISION_CONFLICT, "expected_revision")
     return edited(ctx, entry, intent, card)
 
 
@@ -64,6 +62,8 @@ def edited(
                 new_expiry=wanted.expiry != held.expiry,
             )
             after = after._replace(status=status.value)
+        if "card.expiry" in intent.mask and intent.expiry:
+            after = after._replace(expiry_unconfirmed=False)  # said again is confirmed
     return Decision(
         action=action,
         value=CardResult(after),
@@ -114,6 +114,7 @@ def with_contents(
         fingerprint = card.fingerprint
         if wanted.pan != held.pan:  # the flush has read the index rows of new numbers only
             fingerprint, missing = fingerprint_of(ctx, card.tenant, card.kind, wanted.pan)
+            after = after._replace(details=_without_decline(after))
         superseded = version_of(card, ctx.now, ctx.now + ctx.rules.superseded_retention_us)
         after = after._replace(
             credential_version=card.credential_version + 1,
@@ -133,6 +134,14 @@ def with_contents(
     after = after._replace(sealed_revision=after.revision)
     sealed = seal_contents(ctx.keys[card.tenant], after, wanted, ctx.random)
     return after._replace(sealed=sealed), superseded, missing
+
+
+def _without_decline(card: Card) -> str:
+    """Return what is known of a card less its last decline, which was of the number before."""
+    if not card.details:
+        return ""
+    known = details_of(card)
+    return pack({name: value for name, value in known.items() if "last_decline" not in name})
 
 
 def version_of(card: Card, now: int, purge_time: int) -> Version:

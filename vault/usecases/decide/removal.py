@@ -8,18 +8,16 @@ from vault.domain.intents import DeleteCard, Entry, EraseCard, PurgeVersion, Und
 from vault.domain.outcome import Refused
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import CardResult
-from vault.usecases.decide.context import Context, Decision, Verdict
+from vault.usecases.decide.context import Context, Decision, Verdict, at_revision
 from vault.usecases.decide.numbers import index_rows_of
 from vault.usecases.ledger.state import NumberKey
 
 
 def decide_delete(ctx: Context, entry: Entry, intent: DeleteCard) -> Verdict:
     """Make a card unusable at once; its contents go when the grace is over."""
-    card = ctx.live_card_or_closed(entry)
+    card = at_revision(ctx.live_card_or_closed(entry), intent.expected_revision)
     if isinstance(card, Refused):
         return card
-    if intent.expected_revision and intent.expected_revision != card.revision:
-        return Refused(Reason.REVISION_CONFLICT, "expected_revision")
     after = card._replace(
         revision=card.revision + 1,
         update_time=ctx.now,
@@ -40,11 +38,9 @@ def decide_delete(ctx: Context, entry: Entry, intent: DeleteCard) -> Verdict:
 
 def decide_undelete(ctx: Context, entry: Entry, intent: UndeleteCard) -> Verdict:
     """Bring a deleted card back as it was, while its grace lasts."""
-    card = ctx.card_or_tombstone(entry)
+    card = at_revision(ctx.card_or_tombstone(entry), intent.expected_revision)
     if isinstance(card, Refused):
         return card
-    if intent.expected_revision and intent.expected_revision != card.revision:
-        return Refused(Reason.REVISION_CONFLICT, "expected_revision")
     if card.status_at(ctx.now) != Status.DELETED:
         return Refused(Reason.CARD_NOT_DELETED, "token")
     over = card.expired_at(ctx.now) or card.purge_time <= ctx.now

@@ -10,6 +10,7 @@ from vault.domain.results import Found, FoundNumber, Revealed
 from vault.usecases.decide.context import Context, Decision, Verdict
 from vault.usecases.decide.numbers import number_keys
 from vault.usecases.decide.sealing import open_current, open_version
+from vault.usecases.ledger.state import Holder
 
 ACTION = "card.reveal"
 
@@ -55,17 +56,30 @@ def decide_find(ctx: Context, entry: Entry, intent: FindNumber) -> Verdict:
     tenant = entry.caller.tenant
     keys = number_keys(tenant, ctx.keys[tenant], intent.pan)
     fingerprints = {ctx.state.numbers.get(key) for key in keys} - {None}
-    holders: dict[CardKey, int] = {}
+    holders: dict[CardKey, Holder] = {}
     for key in keys:
         holders.update(ctx.state.held.get(key, {}))
+    told = [
+        (key, _as_it_is(ctx.state.cards.get(key), holder, fingerprints))
+        for key, holder in sorted(holders.items())
+    ]
     found = [
-        Found(card, card.fingerprint in fingerprints, holders[card.key])
-        for card in (ctx.state.cards.get(key) for key in sorted(holders))
-        if card is not None and card.status_at(ctx.now) != Status.DELETED
+        Found(key.token, each.current, each.credential_version, each.status, each.kind)
+        for key, each in told
+        if each.status != Status.DELETED and not 0 < each.expire_time <= ctx.now
     ]
     return Decision(
         action="card.find_by_number",
-        value=FoundNumber(tuple(found)),
+        value=FoundNumber(tuple(found), any(key in ctx.state.cut for key in keys)),
         purpose=intent.purpose,
         note=f"{len(found)} found",
+    )
+
+
+def _as_it_is(card: Card | None, holder: Holder, fingerprints: set[str | None]) -> Holder:
+    """Return a holder as an entry before this one has left its card, if one has."""
+    if card is None:
+        return holder
+    return holder._replace(
+        current=card.fingerprint in fingerprints, status=card.status, expire_time=card.expire_time
     )

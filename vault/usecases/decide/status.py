@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from vault.domain.card import (
     Cause,
+    Hold,
     HoldType,
     Status,
     details_of,
@@ -18,6 +21,9 @@ from vault.domain.outcome import Refused
 from vault.domain.reasons import Reason
 from vault.domain.results import CardResult
 from vault.usecases.decide.context import Context, Decision, Verdict
+
+MOST_HOLDS: Final = 100
+"""Of merchant accounts, on one card: every read, event and reveal of the card brings them all."""
 
 
 def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
@@ -41,6 +47,8 @@ def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
         event = EventType.STATUS_CHANGED
     if intent.place or intent.release:
         holds = holds_of(card) - intent.release | intent.place
+        if too_many(holds) and intent.place - holds_of(card):
+            return Refused(Reason.HOLD_INVALID, "holds")
         after = after._replace(holds=pack_holds(holds))
     return Decision(
         action="card.set_status",
@@ -52,6 +60,11 @@ def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
         cause=Cause.OPERATOR,
         note=intent.note,
     )
+
+
+def too_many(holds: frozenset[Hold]) -> bool:
+    """Tell whether a card would have more holds than it may; a legal hold is always possible."""
+    return sum([hold.type != HoldType.LEGAL_HOLD for hold in holds]) > MOST_HOLDS
 
 
 def _legal_only(intent: SetStatus) -> bool:

@@ -61,9 +61,10 @@ def _existing(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> C
 def _of_existing(ctx: Context, entry: Entry, intent: AddCard, card: Card) -> Verdict:
     held = open_current(ctx.keys[card.tenant], card)
     differs = _differences(card, held, intent)
-    if intent.on_existing == "UPDATE" and _worth_updating(held, intent.contents):
+    confirms = card.expiry_unconfirmed and intent.contents.expiry == held.expiry
+    if intent.on_existing == "UPDATE" and (confirms or _worth_updating(held, intent.contents)):
         mask = {"card.cardholder_name"} if intent.contents.cardholder_name else set()
-        if _later_expiry(held, intent.contents):
+        if confirms or _later_expiry(held, intent.contents):
             mask.add("card.expiry")
         wanted = intent.contents
         change = EditCard(
@@ -174,7 +175,9 @@ def _new_card(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> C
         file_time=0,
         asked_time=0,
         holds="",
-        stored_credentials=pack_stored_credentials(intent.stored_credentials),
-        metadata=pack(dict(intent.metadata)),
+        stored_credentials=pack_stored_credentials(intent.stored_credentials)
+        if intent.stored_credentials
+        else "",
+        metadata=pack(dict(intent.metadata)) if intent.metadata else "",
         details="",
     )

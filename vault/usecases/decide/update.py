@@ -7,8 +7,8 @@ what it *does*. Source: account-updater.md, sections 5.1 and 5.4; `api.md`, Cred
 from __future__ import annotations
 
 from cards.expiry import Expiry
-from cards.masking import is_card_number
-from cards.outcomes import BRINGS_EXPIRY, BRINGS_NUMBER
+from cards.masking import may_be_card_number
+from cards.outcomes import BRINGS_EXPIRY, BRINGS_NUMBER, CONFIRMS_NOTHING_NEW
 from cards.outcomes import Outcome as UpdateOutcome
 from vault.domain.card import (
     Card,
@@ -36,6 +36,7 @@ from vault.usecases.decide.context import Context, Decision, Verdict
 from vault.usecases.decide.edit import with_contents
 from vault.usecases.decide.numbers import fingerprint_of
 from vault.usecases.decide.sealing import open_current
+from vault.usecases.decide.status import too_many
 from vault.usecases.ledger.state import AppliedKey, NumberKey
 
 ACTION = "card.apply_update"
@@ -44,17 +45,8 @@ INVALID, NOT_COVERED = Reason.INVALID_UPDATE, Reason.NOT_COVERED
 OPTING_OUT = {
     UpdateOutcome.OPTED_OUT: HoldType.UPDATER_OPTED_OUT,
     UpdateOutcome.STOP_RECURRING: HoldType.RECURRING_STOPPED,
-}
-NOTHING_NEW = frozenset(
-    {
-        UpdateOutcome.VALID_NO_CHANGE,
-        UpdateOutcome.NO_MATCH,
-        UpdateOutcome.NOT_PARTICIPATING,
-        UpdateOutcome.UPDATE_EXPIRED,
-        UpdateOutcome.UNSUPPORTED,
-        UpdateOutcome.UNANSWERED,
-    }
-)
+}  # the hold of each of `cards.outcomes.HOLDS`
+NOTHING_NEW = CONFIRMS_NOTHING_NEW | {UpdateOutcome.UNSUPPORTED, UpdateOutcome.UNANSWERED}
 
 
 def decide_update(ctx: Context, entry: Entry, intent: ApplyUpdate) -> Verdict:
@@ -64,8 +56,8 @@ def decide_update(ctx: Context, entry: Entry, intent: ApplyUpdate) -> Verdict:
     card = ctx.card_or_tombstone(entry)
     if isinstance(card, Refused) or card.status_at(ctx.now) == Status.DELETED:
         missing = _unchanged(intent, None, Disposition.NOT_FOUND, "no such card")
-        if is_card_number(intent.token):  # sent in a token's place: not for the audit
-            missing.token = ""
+        if isinstance(card, Refused) and may_be_card_number(intent.token):
+            missing.token = ""  # sent in a token's place: not for the audit
         return missing
     if seen is not None:
         return _unchanged(intent, card, Disposition.DUPLICATE, seen)
@@ -141,14 +133,24 @@ def _news(ctx: Context, card: Card, intent: ApplyUpdate) -> Verdict:
         return _unchanged(intent, card, Disposition.CONFLICT, "another answer of the same age")
     if intent.outcome is not UpdateOutcome.CORRECTED and _backwards(held, wanted):
         return _rejected(intent, card, Reason.EXPIRY_BACKWARDS, "new_expiry", "an earlier expiry")
-    after = card._replace(status=status, holds=pack_holds(_holds_after(ctx, card, intent)))
+    holds = _holds_after(ctx, card, intent)
+    if too_many(holds):
+        return _rejected(intent, card, Reason.HOLD_INVALID, "", "too many holds")
+    after = card._replace(status=status, holds=pack_holds(holds))
     if brings and wanted == held:
-        return _unchanged(intent, card, Disposition.NO_CHANGE, "number and expiry as they are")
+        if not _confirms(card, intent):
+            return _unchanged(intent, card, Disposition.NO_CHANGE, "number and expiry as they are")
+        after, brings = after._replace(expiry_unconfirmed=False), False
     if not brings and after == card:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "status as it is")
     return _changed(
         ctx, card, after, intent, held, wanted if brings else None, unconfirmed=unconfirmed
     )
+
+
+def _confirms(card: Card, intent: ApplyUpdate) -> bool:
+    """Tell whether an answer says the expiry that was kept when the number came without one."""
+    return card.expiry_unconfirmed and intent.new_expiry == card.expiry
 
 
 def _settled_by_lineage(
@@ -164,9 +166,14 @@ def _settled_by_lineage(
         return _unchanged(intent, card, Disposition.STALE, "about a number that was replaced")
     # A correction may well go back to what came before: only its age says whether it is news.
     repeats = intent.outcome in BRINGS_EXPIRY - {UpdateOutcome.CORRECTED}
-    if repeats and any(
-        number == fingerprint and intent.new_expiry in {0, expiry}
-        for number, expiry in lineage.later
+    confirms = _confirms(card, intent) and fingerprint == card.fingerprint
+    if (
+        repeats
+        and not confirms
+        and any(
+            number == fingerprint and intent.new_expiry in {0, expiry}
+            for number, expiry in lineage.later
+        )
     ):
         return _unchanged(intent, card, Disposition.NO_CHANGE, "applied before")
     return None
@@ -215,7 +222,7 @@ def _changed(
     unconfirmed: bool,
 ) -> Decision:
     after = after._replace(revision=card.revision + 1, update_time=ctx.now)
-    event = EventType.HOLD_CHANGED if after.status == card.status else EventType.STATUS_CHANGED
+    event = _event_of(card, after)
     superseded: Version | None = None
     missing: dict[NumberKey, str] = {}
     if wanted is not None:
@@ -249,6 +256,14 @@ def _changed(
     return decision
 
 
+def _event_of(card: Card, after: Card) -> EventType:
+    """Name a change that brings no new contents."""
+    if after.status != card.status:
+        return EventType.STATUS_CHANGED
+    confirmed = after.expiry_unconfirmed != card.expiry_unconfirmed
+    return EventType.UPDATED if confirmed else EventType.HOLD_CHANGED
+
+
 def _without_network_state(card: Card) -> str:
     """Drop network transaction ids: they mean nothing at another brand's network."""
     return pack_stored_credentials(
@@ -264,6 +279,8 @@ def _with_hold(ctx: Context, card: Card, intent: ApplyUpdate, kind: HoldType) ->
         return _unchanged(intent, card, Disposition.STALE, "not a network's version since")
     if hold in holds:
         return _unchanged(intent, card, Disposition.NO_CHANGE, "held already")
+    if too_many(holds | {hold}):
+        return _rejected(intent, card, Reason.HOLD_INVALID, "", "too many holds")
     after = card._replace(
         revision=card.revision + 1, update_time=ctx.now, holds=pack_holds(holds | {hold})
     )

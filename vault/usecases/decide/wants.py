@@ -10,6 +10,7 @@ from vault.domain.intents import (
     AddCard,
     ApplyUpdate,
     EditCard,
+    EndChains,
     Entry,
     EraseCard,
     FindNumber,
@@ -35,7 +36,7 @@ def _want_one(want: Want, entry: Entry, keys: Mapping[str, TenantKeys]) -> None:
     if entry.mark is not None:
         want.requests.add(RequestKey(tenant, entry.caller.principal, entry.mark.request_id))
     match intent:
-        case Note():
+        case Note() | EndChains():
             return  # its token, if it names one, need not exist
         case AddCard():
             _want_new(want, tenant, intent, keys[tenant])

@@ -41,6 +41,7 @@ class Delta:
     versions: list[Version] = field(default_factory=list)
     dropped_versions: list[tuple[str, str, int]] = field(default_factory=list)
     numbers: dict[NumberKey, str] = field(default_factory=dict)
+    known_numbers: dict[NumberKey, str] = field(default_factory=dict)  # as they were read
     dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
     pointers: dict[ExistingKey, PointerChange] = field(default_factory=dict)
     requests: list[RequestRecord] = field(default_factory=list)

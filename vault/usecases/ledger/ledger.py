@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import AuditRow
 from vault.domain.card import Card, CardKey
-from vault.domain.intents import Entry, Note
+from vault.domain.intents import EndChains, Entry, Note
 from vault.domain.outcome import InDoubt, NotApplied, Outcome, Refused
 from vault.domain.reasons import Reason, VaultError
 from vault.usecases.decide.decider import Decider, Envelope
@@ -36,6 +36,7 @@ from vault.usecases.ports import (
 
 MAX_ATTEMPTS = 5
 MAX_TURNS = 8
+_KEYLESS = (Note, EndChains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,8 @@ class GroupCommitLedger:
             self.counts.flushes += 1
             self.counts.entries += len(batch)
             try:
-                await self._settle(batch, keys)
+                for part in _parts(batch):
+                    await self._settle(part, keys)
             except BaseException:
                 # The ledger ends here, and nobody may wait for ever: what has no outcome by now,
                 # the halves not yet tried included, may or may not be in the last commit.
@@ -187,8 +189,8 @@ class GroupCommitLedger:
         ready: list[Waiting] = []
         for waiting in batch:
             tenant = waiting.entry.caller.tenant
-            # A note opens nothing: refusals and the last record are written without a KMS, too.
-            if tenant not in keys and not isinstance(waiting.entry.intent, Note):
+            # These open nothing: refusals and the last record are written without a KMS, too.
+            if tenant not in keys and not isinstance(waiting.entry.intent, _KEYLESS):
                 warm = self._keyring.peek(tenant)
                 if warm is None:
                     self._warm_then_return(tenant, waiting)
@@ -198,6 +200,7 @@ class GroupCommitLedger:
         return ready, keys
 
     def _warm_then_return(self, tenant: str, waiting: Waiting) -> None:
+        self._line.set_aside(waiting)
         group = self._warming.get(tenant)
         if group is not None:
             group.append(waiting)
@@ -210,7 +213,9 @@ class GroupCommitLedger:
         try:
             await self._keyring.warm(tenant)
         except VaultError as error:
-            for waiting in self._warming.pop(tenant):
+            group = self._warming.pop(tenant)
+            self._line.give_up(group)
+            for waiting in group:
                 waiting.answer(NotApplied(error.reason))
         else:
             self._line.put_back(self._warming.pop(tenant))
@@ -227,7 +232,7 @@ class GroupCommitLedger:
                 self.counts.conflicts += 1
             except StoreFull:
                 self.counts.store_full += 1
-                outcomes = [Refused(Reason.STORAGE_FULL)] * len(batch)
+                outcomes = [NotApplied(Reason.STORAGE_FULL)] * len(batch)
                 break
             except StoreUnavailable:
                 outcomes = [NotApplied(Reason.STORE_UNAVAILABLE)] * len(batch)
@@ -276,3 +281,15 @@ class GroupCommitLedger:
             self._phases.reached("after_commit")
             self._committed(delta.audit)
         return outcomes
+
+
+def _parts(batch: list[Waiting]) -> list[list[Waiting]]:
+    """Set apart what fails for a reason of its own, so that it makes nobody else start again.
+
+    Processes race to end a dead one's chain, and whoever comes second fails its flush each time.
+    """
+    alone = [[waiting] for waiting in batch if type(waiting.entry.intent) is EndChains]
+    if not alone:
+        return [batch]
+    rest = [waiting for waiting in batch if type(waiting.entry.intent) is not EndChains]
+    return [rest, *alone] if rest else alone

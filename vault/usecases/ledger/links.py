@@ -10,6 +10,9 @@ from vault.usecases.ledger.state import NumberKey, State, Want
 # Live cards of one customer and number that are read as candidates for a lost pointer, beside as
 # many as the flush itself may take out of the running.
 SIBLINGS: Final = 100
+# Cards that have a number, and versions that had it, that are read to name who holds it: the flush
+# reads one more of each, to tell that there are more. A few microseconds each, on the event loop.
+HOLDERS: Final = 1_000
 
 
 def linked_pointers(want: Want, state: State) -> set[ExistingKey]:

@@ -51,15 +51,19 @@ class Line:
     max_bytes: int
     entries: int = 0
     bytes: int = 0
+    aside: int = 0  # entries that wait for their tenant's keys: out of turn, not out of the bounds
+    aside_bytes: int = 0
     _tenants: OrderedDict[str, deque[Waiting]] = field(default_factory=OrderedDict)
 
     def has_room(self, entries: Sequence[Entry]) -> bool:
         """Tell whether all of these still fit; an empty line takes any one call."""
         size = sum([entry.size for entry in entries])
+        waiting = self.entries + self.aside
         fits = (
-            self.entries + len(entries) <= self.max_entries and self.bytes + size <= self.max_bytes
+            waiting + len(entries) <= self.max_entries
+            and self.bytes + self.aside_bytes + size <= self.max_bytes
         )
-        return fits or not self.entries
+        return fits or not waiting
 
     def add(self, waiting: Waiting) -> None:
         """Put an entry at the end of its tenant's line."""
@@ -71,8 +75,19 @@ class Line:
         self.entries += 1
         self.bytes += waiting.entry.size
 
+    def set_aside(self, waiting: Waiting) -> None:
+        """Count an entry that was taken and has to wait for its tenant's keys."""
+        self.aside += 1
+        self.aside_bytes += waiting.entry.size
+
+    def give_up(self, batch: Sequence[Waiting]) -> None:
+        """Count entries that were set aside no more."""
+        self.aside -= len(batch)
+        self.aside_bytes -= sum([waiting.entry.size for waiting in batch])
+
     def put_back(self, batch: Sequence[Waiting]) -> None:
-        """Put entries that have to wait for a key, or to be tried again, at the front."""
+        """Put entries that were set aside at the front: their keys are there."""
+        self.give_up(batch)
         for waiting in reversed(batch):
             queue = self._tenants.setdefault(waiting.entry.caller.tenant, deque())
             queue.appendleft(waiting)

@@ -37,6 +37,16 @@ class NumberKey(NamedTuple):
     mac: bytes
 
 
+class Holder(NamedTuple):
+    """What a search by number tells of a card that has (`current`) or had the number."""
+
+    credential_version: int  # the newest one with the number
+    current: bool
+    status: str
+    kind: str
+    expire_time: int
+
+
 class NumberOf(NamedTuple):
     """Whether a customer already keeps this number: resolved through the fingerprint."""
 
@@ -73,7 +83,7 @@ class Want:
     numbers: set[NumberKey] = field(default_factory=set)
     existing: set[NumberOf] = field(default_factory=set)
     moves: set[tuple[CardKey, NumberKey]] = field(default_factory=set)  # a card may take it
-    holders: set[NumberKey] = field(default_factory=set)  # every card that holds or held it
+    holders: set[NumberKey] = field(default_factory=set)  # the cards that hold or held it
     applied: set[AppliedKey] = field(default_factory=set)
 
 
@@ -89,5 +99,13 @@ class State:
     numbers: dict[NumberKey, str] = field(default_factory=dict)
     existing: dict[ExistingKey, str] = field(default_factory=dict)
     applied: dict[AppliedKey, str] = field(default_factory=dict)
-    # Who has or had a number, and the newest version that did.
-    held: dict[NumberKey, dict[CardKey, int]] = field(default_factory=dict)
+    # Who has or had a number, at most `links.HOLDERS` of each; in `cut`, where there are more.
+    held: dict[NumberKey, dict[CardKey, Holder]] = field(default_factory=dict)
+    cut: set[NumberKey] = field(default_factory=set)
+
+    def hold(self, number: NumberKey, card: CardKey, holder: Holder) -> None:
+        """Note who has or had a number, by the newest version."""
+        holders = self.held.setdefault(number, {})
+        known = holders.get(card)
+        if known is None or known.credential_version < holder.credential_version:
+            holders[card] = holder

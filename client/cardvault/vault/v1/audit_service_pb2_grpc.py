@@ -59,8 +59,10 @@ class AuditServiceServicer:
     """
 
     def ListAuditRecords(self, request, context):
-        """ListAuditRecords returns records that match all filters, oldest first, those of one time by
-        chain and sequence.
+        """ListAuditRecords returns records that match all filters, in the order of their chains (one per
+        server process, in the order in which they began), and within a chain in that of their sequence,
+        which is that of time. Records of processes that ran side by side are not merged. A page looks
+        through a bounded part of the trail: it may be short, or empty, and still have a successor.
         Errors: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,8 +36,10 @@ class AuditServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListAuditRecordsRequest, _audit_service_pb2.ListAuditRecordsResponse]
-    """ListAuditRecords returns records that match all filters, oldest first, those of one time by
-    chain and sequence.
+    """ListAuditRecords returns records that match all filters, in the order of their chains (one per
+    server process, in the order in which they began), and within a chain in that of their sequence,
+    which is that of time. Records of processes that ran side by side are not merged. A page looks
+    through a bounded part of the trail: it may be short, or empty, and still have a successor.
     Errors: PAGE_TOKEN_INVALID.
     """
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetCheckpointRequest, _audit_service_pb2.GetCheckpointResponse]
@@ -53,8 +55,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListAuditRecordsRequest, _audit_service_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
-    """ListAuditRecords returns records that match all filters, oldest first, those of one time by
-    chain and sequence.
+    """ListAuditRecords returns records that match all filters, in the order of their chains (one per
+    server process, in the order in which they began), and within a chain in that of their sequence,
+    which is that of time. Records of processes that ran side by side are not merged. A page looks
+    through a bounded part of the trail: it may be short, or empty, and still have a successor.
     Errors: PAGE_TOKEN_INVALID.
     """
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetCheckpointRequest, _audit_service_pb2.GetCheckpointResponse]  # type: ignore[assignment]
@@ -73,8 +77,10 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_service_pb2.ListAuditRecordsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListAuditRecordsResponse, _abc.Awaitable[_audit_service_pb2.ListAuditRecordsResponse]]:
-        """ListAuditRecords returns records that match all filters, oldest first, those of one time by
-        chain and sequence.
+        """ListAuditRecords returns records that match all filters, in the order of their chains (one per
+        server process, in the order in which they began), and within a chain in that of their sequence,
+        which is that of time. Records of processes that ran side by side are not merged. A page looks
+        through a bounded part of the trail: it may be short, or empty, and still have a successor.
         Errors: PAGE_TOKEN_INVALID.
         """
 

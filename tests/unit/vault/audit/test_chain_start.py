@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.doubles.vault_ports_audit import FakeAuditStore
-from vault.domain.audit import ChainHead
+from vault.domain.audit import ChainHead, ended_by
 from vault.domain.intents import Note
-from vault.usecases.chain_start import ended_by, new_chain_id, start_chain, stop_entry
+from vault.usecases.chain_start import new_chain_id, start_chain, stop_entry
 from vault.usecases.ports import Conflict, StoreBroken, StoreUnavailable
 
 

@@ -193,8 +193,10 @@ async def test_a_checkpoint_whose_answer_was_lost_is_followed() -> None:
     checkpointer, _started = await _begin(store, "chn_a")
     store.lost_answer = CommitInDoubt()
     assert await checkpointer.checkpoint() is None
-    assert await checkpointer.checkpoint() is None  # the number is taken: look, then go on
-    assert await checkpointer.checkpoint() is not None
+    signed = await checkpointer.checkpoint()  # the number is taken: look, then sign again
+    assert signed is not None
+    assert signed.number == 2
+    assert checkpointer.counts.conflicts == 1
     bodies = [parse_body(each.body) for each in store.signed]
     assert [body.number for body in bodies] == [1, 2]
     assert bodies[1].previous == body_hash(store.signed[0].body)

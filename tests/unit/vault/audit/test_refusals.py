@@ -1,12 +1,15 @@
 """Refusals are recorded in full up to a number a minute, and counted past it."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from tests.doubles.clocks import FakeClock
 from tests.doubles.vault_ports_ledger import FakeLedger
-from vault.domain.intents import Caller, Note
+from vault.domain.intents import Caller, Entry, Note
+from vault.domain.outcome import Outcome
 from vault.usecases.refusals import OTHERS, RefusalAudit, RefusalLimits
 
 LIMITS = RefusalLimits(recorded=3, principals=2, tick_s=0.001)
@@ -104,3 +107,50 @@ async def test_run_ticks(bench: Bench) -> None:
         async with asyncio.timeout(0.05):
             await bench.refusals.run()
     assert len(bench.notes) == 4
+
+
+class StuckLedger(FakeLedger):
+    """Takes entries and never answers."""
+
+    async def apply(self, entries: Sequence[Entry]) -> Sequence[Outcome]:
+        await asyncio.Event().wait()
+        raise AssertionError("it waits for ever")
+
+
+async def test_a_caller_that_hangs_up_is_counted(bench: Bench) -> None:
+    refusals = RefusalAudit(StuckLedger(), bench.clock, LIMITS)
+    call = asyncio.create_task(refusals.refused(Caller("acme", "app"), DENIED))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert refusals.counts.counted == 1
+
+
+async def test_a_refusal_is_told_although_its_record_can_not_be_written(bench: Bench) -> None:
+    refusals = RefusalAudit(StuckLedger(), bench.clock, replace(LIMITS, wait_s=0.01))
+    async with asyncio.timeout(5):
+        await refusals.refused(Caller("acme", "app"), DENIED)
+    assert refusals.counts.counted == 1
+
+
+async def test_what_was_counted_while_it_waited_is_told_with_the_minute(bench: Bench) -> None:
+    stuck = RefusalAudit(StuckLedger(), bench.clock, replace(LIMITS, wait_s=0.01))
+    await stuck.refused(Caller("acme", "app"), DENIED)
+    bench.clock.advance(60.0)
+    stuck._ledger = bench.ledger  # type: ignore[misc] # the ledger is back
+    await stuck.tick()
+    assert bench.notes == [Note("refusals", "refused", note="PERMISSION_DENIED x1")]
+
+
+async def test_what_was_being_told_when_the_vault_stops_is_told_by_the_flush(bench: Bench) -> None:
+    await bench.refuse(5)
+    bench.clock.advance(60.0)
+    bench.refusals._ledger = StuckLedger()  # type: ignore[misc] # the summary is in the line
+    turn = asyncio.create_task(bench.refusals.tick())
+    await asyncio.sleep(0)
+    turn.cancel()
+    await asyncio.wait([turn])
+    bench.refusals._ledger = bench.ledger  # type: ignore[misc]
+    await bench.refusals.flush()
+    assert bench.notes[3:] == [Note("refusals", "refused", note="PERMISSION_DENIED x2")]

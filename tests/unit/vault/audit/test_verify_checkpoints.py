@@ -9,7 +9,6 @@ import pytest
 
 from tests.doubles.audit_database import KEY, KEYS, save, write_history
 from tests.doubles.vault_ports_audit import FakeAuditStore
-from vault.adapters.audit_verify.database import NotReadable
 from vault.adapters.audit_verify.findings import MAX_FINDINGS, Finding, Kind, Report
 from vault.adapters.audit_verify.proofs import (
     Proof,
@@ -20,6 +19,7 @@ from vault.adapters.audit_verify.proofs import (
     load_proof,
     prove,
 )
+from vault.adapters.audit_verify.trail import NotReadable
 from vault.adapters.audit_verify.verify import verify_audit
 from vault.crypto.checkpoints import CheckpointBody, CheckpointKey, PublicKeys, parse_body
 from vault.domain.audit import AuditFacts, link

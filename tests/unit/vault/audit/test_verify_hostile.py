@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.doubles.audit_database import KEY, KEYS, save, write_history
 from tests.doubles.vault_ports_audit import FakeAuditStore
-from vault.adapters.audit_verify.database import AuditFile, NotReadable
+from vault.adapters.audit_verify.database import AuditFile
 from vault.adapters.audit_verify.findings import Finding, Kind
+from vault.adapters.audit_verify.trail import NotReadable
 from vault.adapters.audit_verify.verify import _Verification, verify_audit
 from vault.crypto.checkpoints import CheckpointBody, parse_body
 from vault.domain.audit import AuditFacts, ChainHead, link

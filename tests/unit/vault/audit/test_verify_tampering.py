@@ -9,31 +9,11 @@ import pytest
 
 from tests.doubles import audit_tampering as tampering
 from tests.doubles.audit_database import KEYS, save, write_history
+from tests.doubles.audit_kinds import KINDS, K, names
 from tests.doubles.audit_tampering import Tamper
 from tests.doubles.vault_ports_audit import FakeAuditStore
-from vault.adapters.audit_verify.findings import Finding, Kind
 from vault.adapters.audit_verify.verify import verify_audit
 
-K = Kind
-KINDS: list[tuple[Tamper, set[Kind]]] = [
-    (tampering.edit_record, {K.EDITED}),
-    (tampering.edit_one_byte, {K.EDITED}),
-    (tampering.edit_with_hash, {K.EDITED}),
-    (tampering.edit_hash, {K.EDITED}),
-    (tampering.edit_time_column, {K.EDITED}),
-    (tampering.edit_and_rehash_all, {K.REWRITTEN}),
-    (tampering.replace_by_other_chain, {K.EDITED}),
-    (tampering.drop, {K.DROPPED}),
-    (tampering.drop_and_renumber, {K.DROPPED}),
-    (tampering.drop_renumber_and_rehash, {K.DROPPED}),
-    (tampering.swap_records, {K.REORDERED}),
-    (tampering.swap_neighbours, {K.REORDERED}),
-    (tampering.copy_over_another, {K.DUPLICATED}),
-    (tampering.insert_copy, {K.DUPLICATED}),
-    (tampering.insert_copy_and_rehash, {K.DUPLICATED}),
-    (tampering.truncate, {K.TRUNCATED}),
-    (tampering.truncate_rows_only, {K.TRUNCATED}),
-]
 PLACES = 30
 ROUND = 20
 
@@ -50,19 +30,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _names(finding: Finding, kinds: set[Kind], chain: str, sequence: int) -> bool:
-    in_place = finding.first - 1 <= sequence <= finding.last
-    if finding.kind is K.EDITED and finding.first == sequence + 1:
-        # The link alone can't tell an edited record from its edited predecessor: both are named.
-        return f"or record {sequence} " in finding.why and finding.chain == chain
-    exact = finding.first <= sequence <= finding.last
-    return in_place and exact and finding.kind in kinds and finding.chain == chain
-
-
 @pytest.mark.parametrize(("tamper", "kinds"), KINDS, ids=[each.__name__ for each, _kinds in KINDS])
-def test_the_record_is_named(
-    history: Path, tmp_path: Path, tamper: Tamper, kinds: set[Kind]
-) -> None:
+def test_the_record_is_named(history: Path, tmp_path: Path, tamper: Tamper, kinds: set[K]) -> None:
     generator = random.Random(tamper.__name__)
     for place in range(PLACES):
         chain = f"chn_{generator.randrange(3)}"
@@ -75,7 +44,7 @@ def test_the_record_is_named(
         db.close()
         findings = verify_audit(path, KEYS).findings
         told = [str(each) for each in findings]
-        assert any(_names(each, kinds, chain, sequence) for each in findings), (
+        assert any(names(each, kinds, chain, sequence) for each in findings), (
             chain,
             sequence,
             told,
@@ -103,7 +72,7 @@ def test_the_ends_of_a_chain_are_no_exception(
         findings = verify_audit(path, KEYS).findings
         kinds = {K.EDITED, K.DROPPED, K.TRUNCATED}
         told = [str(each) for each in findings]
-        assert any(_names(each, kinds, chain, sequence) for each in findings), told
+        assert any(names(each, kinds, chain, sequence) for each in findings), told
 
 
 def test_two_places_are_both_named(history: Path, tmp_path: Path) -> None:
@@ -120,7 +89,7 @@ def test_two_places_are_both_named(history: Path, tmp_path: Path) -> None:
         ({K.DROPPED}, "chn_0", 77),
         ({K.EDITED}, "chn_2", 5),
     ):
-        assert any(_names(each, kinds, chain, sequence) for each in findings)
+        assert any(names(each, kinds, chain, sequence) for each in findings)
 
 
 def test_an_untouched_audit_has_no_findings(history: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import apsw
@@ -10,8 +11,12 @@ from click.testing import CliRunner, Result
 
 from tests.doubles.audit_database import KEY, save, write_history
 from tests.doubles.vault_ports_audit import FakeAuditStore
+from vault.adapters.local_kms import LocalKms
+from vault.adapters.sqlite.open import open_sqlite
 from vault.cli.audit import audit
-from vault.usecases.checkpointer import public_pem
+from vault.cli.commands import cardvault
+from vault.usecases.checkpointer import checkpoint_keys, public_pem
+from vault.usecases.key_making import KeyMaker
 
 
 @pytest.fixture
@@ -101,3 +106,55 @@ def test_there_may_be_no_checkpoint_yet(files: tuple[Path, Path]) -> None:
     db.close()
     result = _audit("export-checkpoint", files, key=False)
     assert (result.exit_code, "no checkpoint yet" in result.output) == (1, True)
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a development site in the working directory."""
+    root = Path(__file__).parents[4]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{root}:{root}/client")
+    assert CliRunner().invoke(cardvault, ["init"]).exit_code == 0
+    return tmp_path / ".cardvault"
+
+
+def test_the_public_key_is_what_init_wrote(made: Path, tmp_path: Path) -> None:
+    wanted = (made / "audit-public.pem").read_text()
+    shown = CliRunner().invoke(cardvault, ["audit", "public-key"])
+    assert (shown.exit_code, shown.output) == (0, wanted)
+    file = tmp_path / "key.pem"
+    done = CliRunner().invoke(cardvault, ["audit", "public-key", "--out", str(file)])
+    assert (done.exit_code, file.read_text()) == (0, wanted)
+    assert "PRIVATE" not in wanted
+
+
+async def test_the_public_key_is_read_beside_a_vault_and_older_ones_are_told(made: Path) -> None:
+    wanted = (made / "audit-public.pem").read_text()
+    async with open_sqlite(made / "vault.db") as engine:
+        (first,) = await engine.keys.data_keys("")
+        db = apsw.Connection(str(made / "vault.db"))
+        db.execute("UPDATE data_keys SET state = 'RETIRED'")
+        db.close()
+        kms = LocalKms.open(made / "local-kms.key")
+        (second, _old) = await checkpoint_keys(KeyMaker(engine.keys, kms, lambda: first.created))
+        done = await asyncio.to_thread(CliRunner().invoke, cardvault, ["audit", "public-key"])
+    assert (done.exit_code, done.output) == (0, second.public_pem().decode() + wanted)
+
+
+def test_no_public_key_is_no_file_and_no_new_key(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key.pem"
+    command = ["audit", "public-key", "--out", str(file)]
+    db = apsw.Connection(str(made / "vault.db"))
+    db.execute("DELETE FROM data_keys")
+    done = CliRunner().invoke(cardvault, command)
+    assert (done.exit_code, "no checkpoint key yet" in done.output) == (1, True)
+    assert db.execute("SELECT count(*) FROM data_keys").get == 0
+    db.close()
+    for url, said in (("memory:", "memory:"), (f"sqlite:///{tmp_path}/none.db", "no such")):
+        monkeypatch.setenv("CARDVAULT_DATABASE_URL", url)
+        done = CliRunner().invoke(cardvault, command)
+        assert (done.exit_code, said in done.output) == (1, True), done.output
+    assert not file.exists()
+    assert not (tmp_path / "none.db").exists()

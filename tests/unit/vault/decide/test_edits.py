@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from cards.outcomes import Outcome
 from tests.doubles.decide_bench import (
     COVERED,
     DAY_US,
     DecideBench,
+    answer,
     card_in,
     edit,
     entry_of,
@@ -28,6 +30,7 @@ from vault.domain.card import (
 )
 from vault.domain.intents import DeleteCard, EraseCard, Intent, NoteDecline, SetStatus
 from vault.domain.reasons import Reason
+from vault.usecases.decide.status import MOST_HOLDS
 
 LEGAL = frozenset({Hold(HoldType.LEGAL_HOLD)})
 STOPPED = frozenset({Hold(HoldType.RECURRING_STOPPED, "shop")})
@@ -197,3 +200,45 @@ def test_a_decline_is_noted_and_the_last_one_stays(bench: DecideBench, token: st
     card = bench.card(NoteDecline(token, "54", 8))
     assert details_of(card) == {"last_decline_code": "54", "last_decline_time": 8}
     assert (card.revision, card.credential_version) == (3, 1)
+
+
+@pytest.mark.parametrize("by", ["edit", "tokenize"])
+def test_the_cardholder_confirms_an_expiry_that_was_kept(
+    bench: DecideBench, token: str, by: str
+) -> None:
+    bench.update(answer(token, Outcome.PAN_UPDATED, number=2, event=50))
+    stored = bench.stored(token)
+    assert stored is not None
+    assert stored.expiry_unconfirmed
+    if by == "edit":
+        after = bench.card(edit(token, expiry=stored.expiry))
+    else:
+        after = bench.card(new_card(2, customer="c-1", expiry=stored.expiry, on_existing="UPDATE"))
+    assert (after.token, after.credential_version, after.revision) == (token, 2, 3)
+    assert not after.expiry_unconfirmed
+    assert bench.reveal(token).pan == pan(2)
+    again = bench.card(edit(token, cardholder_name="J. Doe"))
+    assert not again.expiry_unconfirmed
+
+
+def test_a_card_has_a_hundred_holds_of_merchant_accounts_and_a_legal_one(
+    bench: DecideBench, token: str
+) -> None:
+    def stopped(first: int, count: int) -> frozenset[Hold]:
+        accounts = range(first, first + count)
+        return frozenset(Hold(HoldType.RECURRING_STOPPED, f"shop-{at}") for at in accounts)
+
+    bench.card(SetStatus(token, 0, None, place=stopped(0, MOST_HOLDS)))
+    one_more = SetStatus(token, 0, None, place=stopped(MOST_HOLDS, 1))
+    assert refusal(bench.do(one_more)) is Reason.HOLD_INVALID
+    full = bench.card(SetStatus(token, 0, None, place=LEGAL))
+    assert len(holds_of(full)) == MOST_HOLDS + 1
+    swapped = SetStatus(token, 0, None, place=stopped(MOST_HOLDS, 1), release=stopped(0, 1))
+    assert len(holds_of(bench.card(swapped))) == MOST_HOLDS + 1
+
+
+def test_a_new_number_leaves_the_old_ones_decline_behind(bench: DecideBench, token: str) -> None:
+    bench.card(NoteDecline(token, "05", 7))
+    kept = bench.card(edit(token, expiry=203301))
+    assert details_of(kept)["last_decline_code"] == "05"
+    assert details_of(bench.card(edit(token, number=2))) == {}

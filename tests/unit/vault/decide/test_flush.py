@@ -19,10 +19,11 @@ from tests.doubles.decide_bench import (
     refusal,
 )
 from tests.doubles.vault_ledger import CHAIN, keys_of, pan
-from vault.domain.audit import GENESIS, chained_hash
+from vault.domain.audit import GENESIS, ChainHead, chained_hash
 from vault.domain.card import Status
 from vault.domain.intents import (
     DeleteCard,
+    EndChains,
     EraseCard,
     FindNumber,
     Intent,
@@ -40,6 +41,7 @@ from vault.usecases.decide.wants import wants_of
 
 # Each intent, its audited action, whether it changes the card, and who may set it up.
 Make = Callable[[str], Intent]
+DEAD = ChainHead("chn_dead", 3, b"h" * 32)
 INTENTS: dict[str, tuple[str, bool, Make]] = {
     "add": ("card.tokenize", True, lambda _token: new_card(5)),
     "edit": ("card.update", True, lambda token: edit(token, number=2)),
@@ -57,13 +59,16 @@ INTENTS: dict[str, tuple[str, bool, Make]] = {
     "erase": ("card.erase", True, EraseCard),
     "purge": ("card.purge_version", False, lambda token: PurgeVersion(token, 1)),
     "note": ("vault.stop", False, lambda _token: Note("vault.stop", "ok")),
+    "reap": ("vault.reap", False, lambda _token: EndChains((DEAD,))),
 }
-NEVER_REFUSED_FOR_A_CARD = {"add", "find", "answer", "note"}
+NEVER_REFUSED_FOR_A_CARD = {"add", "find", "answer", "note", "reap"}
 
 
 @pytest.fixture
 def bench() -> DecideBench:
-    return DecideBench()
+    made = DecideBench()
+    made.tables.heads[DEAD.chain] = DEAD
+    return made
 
 
 def ready(bench: DecideBench, name: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cards.brands import Brand
+from cards.pan import Pan
+from cards.testcards import test_pan as digits_of
 from tests.doubles.decide_bench import (
     DAY_US,
     DecideBench,
@@ -20,6 +23,7 @@ from vault.domain.intents import DeleteCard, FindNumber, SetStatus
 from vault.domain.outcome import Applied
 from vault.domain.reasons import Reason
 from vault.domain.results import FoundNumber
+from vault.usecases.decide.refusals import IN_FULL
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def found(bench: DecideBench, number: int, tenant: str = "demo") -> list[tuple[s
     outcome = bench.do(FindNumber(pan(number), "dispute"), tenant=tenant)
     assert isinstance(outcome, Applied)
     assert isinstance(outcome.value, FoundNumber)
-    return sorted((each.card.token, each.current) for each in outcome.value.found)
+    return sorted((each.token, each.current) for each in outcome.value.found)
 
 
 def test_a_number_finds_the_tokens_that_hold_or_held_it(bench: DecideBench, token: str) -> None:
@@ -134,3 +138,29 @@ def test_a_search_sees_what_its_flush_did_before(bench: DecideBench, token: str)
     assert isinstance(outcome, Applied)
     assert isinstance(outcome.value, FoundNumber)
     assert [each.current for each in outcome.value.found] == [False]
+
+
+@pytest.mark.parametrize("brand", [Brand.UNIONPAY])
+def test_a_number_without_a_check_digit_sent_as_a_token_is_not_audited(
+    bench: DecideBench, brand: Brand
+) -> None:
+    digits = digits_of(brand, 7)
+    wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
+    assert Pan(wrong).brand is brand
+    assert refusal(bench.do(look(wrong))) is Reason.CARD_NOT_FOUND
+    assert refusal(bench.do(look(digits))) is Reason.CARD_NOT_FOUND
+    assert ["token" in record for record in bench.records()[-2:]] == [False, False]
+
+
+def test_the_refusals_of_a_flush_are_recorded_in_full_and_then_counted(
+    bench: DecideBench, token: str
+) -> None:
+    many = [entry_of(look(f"tok_none_{at}")) for at in range(30)]
+    closed = [entry_of(look(token, allowed=frozenset())) for _at in range(2)]
+    bench.flush(*many, *closed, entry_of(look("tok_other"), tenant="other"))
+    told = [record for record in bench.records() if record["result"] == "refused"]
+    assert len(told) == IN_FULL + 2
+    assert told[-1]["action"] == "refusals"
+    assert told[-1]["note"] == f"CARD_NOT_FOUND x{30 - IN_FULL}, STATUS_FORBIDS x2"
+    assert "token" not in told[-1]
+    assert [record["tenant"] for record in told].count("other") == 1

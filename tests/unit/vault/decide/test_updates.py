@@ -32,6 +32,7 @@ from vault.domain.intents import NoteDecline, SetStatus
 from vault.domain.outcome import Applied
 from vault.domain.results import UpdateResult
 from vault.usecases.decide.context import Rules
+from vault.usecases.decide.status import MOST_HOLDS
 
 RENEWED, EXTENDED = Outcome.PAN_UPDATED, Outcome.EXPIRY_UPDATED
 
@@ -78,6 +79,35 @@ def test_a_blank_expiry_keeps_the_old_one_unconfirmed_until_somebody_says(
     _applied, card = bench.update(answer(token, EXTENDED, asked=2, expiry=203312, event=51))
     assert card is not None
     assert (card.expiry, card.expiry_unconfirmed) == (203312, False)
+
+
+@pytest.mark.parametrize("asked", [2, 1])
+def test_the_networks_own_word_confirms_an_expiry_that_was_kept(
+    bench: DecideBench, token: str, asked: int
+) -> None:
+    bench.update(answer(token, RENEWED, number=2, event=50))
+    outcome = RENEWED if asked == 1 else EXTENDED
+    number = 2 if asked == 1 else 0
+    said = answer(token, outcome, asked=asked, number=number, expiry=203105, event=51)
+    told, card = bench.update(said)
+    assert card is not None
+    assert told == "APPLIED"
+    assert (card.credential_version, card.revision) == (2, 3)
+    assert not card.expiry_unconfirmed
+    assert card.times.event == 51
+    again = replace(said, update_id="u-again", times=said.times._replace(event=52))
+    told, card = bench.update(again)
+    assert card is not None
+    assert (told, card.revision) == ("NO_CHANGE", 3)
+
+
+def test_a_hold_too_many_is_rejected_whoever_places_it(bench: DecideBench, token: str) -> None:
+    full = frozenset(Hold(HoldType.RECURRING_STOPPED, f"shop-{at}") for at in range(MOST_HOLDS))
+    bench.card(SetStatus(token, 0, None, place=full))
+    for outcome in (Outcome.OPTED_OUT, Outcome.CLOSED_OR_CONTACT):
+        told, card = bench.update(replace(answer(token, outcome), update_id=f"u-{outcome}"))
+        assert card is not None
+        assert (told, card.status, holds_of(card)) == ("REJECTED", "ACTIVE", full)
 
 
 def test_a_blank_expiry_of_a_card_without_one_has_nothing_to_confirm(bench: DecideBench) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cards.expiry import Expiry
+from cards.pan import Pan, PanInvalid
 from tests.doubles.decide_bench import DecideBench, new_card
 from tests.doubles.vault_ledger import pan
 from vault.domain.contents import Contents
@@ -51,3 +52,21 @@ def test_neither_contents_nor_what_is_revealed_is_printed() -> None:
     contents = Contents(pan(1), Expiry(2031, 5), "Jane Doe")
     revealed = Revealed(DecideBench().card(new_card(1)), contents, 1)
     assert (repr(contents), repr(revealed)) == ("<Contents>", "<Revealed>")
+
+
+def test_a_number_that_the_brand_table_would_refuse_today_still_opens() -> None:
+    digits = pan(1).reveal()
+    for refused_now in (digits[:-1] + str((int(digits[-1]) + 1) % 10), digits[:14]):
+        with pytest.raises(PanInvalid):
+            Pan(refused_now)
+        got = Contents.decode(json.dumps({"number": refused_now}).encode())
+        same = got.pan.reveal() == refused_now
+        assert same
+
+
+@pytest.mark.parametrize(
+    "number", ["", "1" * 11, "1" * 20, "1234 5678 9012", "abcdefghijklm"], ids=len
+)
+def test_what_never_was_a_number_does_not_decode(number: str) -> None:
+    with pytest.raises(ValueError, match="card number"):
+        Contents.decode(json.dumps({"number": number}).encode())

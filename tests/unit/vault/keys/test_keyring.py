@@ -1,6 +1,8 @@
 """Keys are bounded in number and age, fetched once for all, and gone when told."""
 
 import asyncio
+import sys
+import threading
 
 import pytest
 
@@ -227,6 +229,33 @@ async def test_the_oldest_age_is_told(bench: Bench) -> None:
     bench.clock.advance(7.0)
     await bench.ring.warm("b")
     assert bench.ring.oldest_age_s == 7.0
+
+
+async def test_another_thread_may_ask_while_keys_are_used() -> None:
+    bench = Bench(KeyLimits())
+    for number in range(200):
+        await bench.ring.warm(str(number))
+    over = threading.Event()
+    told: list[float] = []
+
+    def scrape() -> None:
+        try:
+            told.extend([bench.ring.oldest_age_s for _time in range(300)])
+        finally:
+            over.set()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread = threading.Thread(target=scrape)
+        thread.start()
+        while not over.is_set():
+            for number in range(200):
+                bench.ring.peek(str(number))
+        thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(told) == 300
 
 
 async def test_run_ticks() -> None:

@@ -44,6 +44,19 @@ async def reason_of(calls: Calls, work: Callable[[], bytes]) -> Reason:
     return refused.value.reason
 
 
+async def test_a_drivers_surprise_is_no_more_than_a_key_service_that_is_not_there() -> None:
+    calls = Calls()
+
+    def surprise() -> bytes:
+        raise RuntimeError("a text with a secret")
+
+    with capture_logs() as logs:
+        assert await reason_of(calls, surprise) is Reason.KEY_SERVICE_UNAVAILABLE
+    assert calls.counts.failures == 1
+    assert "secret" not in str(logs)
+    assert await calls.call(lambda: b"well") == b"well"
+
+
 async def test_work_is_done_in_a_thread() -> None:
     calls = Calls()
     here = threading.get_ident()

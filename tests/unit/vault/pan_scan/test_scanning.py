@@ -126,7 +126,7 @@ def test_any_card_number_is_whole_valid_and_of_a_known_brand() -> None:
 def test_digits_of_uuids_tokens_and_digests_are_no_card_numbers(chunk: int) -> None:
     twelve = test_pan(Brand.MAESTRO, 12, length=12)
     uuid = f"6f1c2a8e-0b5d-4c1f-9a57-{twelve}"
-    token = f"tok_01m7yxp{NUMBERS[SIXTEEN]}"
+    token = f"tok_01m7yxp{NUMBERS[SIXTEEN]}abc"
     digest = "9b" * 20 + "f" + NUMBERS[SIXTEEN] + "c" + "4e" * 3
     for word in (uuid, token, digest):
         for coded in (word.encode(), base64.b64encode(b" " * 90 + word.encode() + b" " * 90)):

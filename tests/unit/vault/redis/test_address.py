@@ -21,9 +21,13 @@ from vault.config import VaultConfig
             "redis+sentinel://a,b:5/main/2",
             RedisAddress((("a", 26379), ("b", 5)), tls=False, service="main", database=2),
         ),
+        (
+            "rediss+cluster://u:w@a,b:5",
+            RedisAddress((("a", 6379), ("b", 5)), tls=True, user="u", password="w", cluster=True),
+        ),
         ("redis://[::1]:7000", RedisAddress((("::1", 7000),), tls=False)),
     ],
-    ids=["host", "tls", "user", "password", "sentinels", "ipv6"],
+    ids=["host", "tls", "user", "password", "sentinels", "cluster", "ipv6"],
 )
 def test_what_is_parsed(text: str, expected: RedisAddress) -> None:
     assert parse_address(text) == expected
@@ -44,6 +48,8 @@ def test_what_is_parsed(text: str, expected: RedisAddress) -> None:
         "redis+sentinel://secret",
         "redis+sentinel://secret,/main",
         "redis://[secret",
+        "redis+cluster://secret/1",
+        "redis+cluster://secret,",
     ],
 )
 def test_what_is_refused(text: str) -> None:
@@ -84,3 +90,28 @@ def test_a_bad_url_is_named_and_not_shown() -> None:
     with pytest.raises(ConfigInvalid, match="CARDVAULT_REDIS_URL") as refused:
         VaultConfig.load(redis_url="redis://hidden:x")
     assert "hidden" not in str(refused.value)
+
+
+def test_where_there_are_failovers_a_replica_has_to_confirm() -> None:
+    urls = ("redis://h", "redis+sentinel://h/service", "redis+cluster://h")
+    assert [RedisSettings(parse_address(url)).confirming for url in urls] == [0, 1, 1]
+    assert RedisSettings(parse_address(urls[2]), replicas=0).confirming == 0
+
+
+def test_the_card_cache_is_off_and_on_needs_a_redis() -> None:
+    assert VaultConfig.load(redis_url="redis://h").views is None
+    with pytest.raises(ConfigInvalid, match="set redis_url or card_cache_url"):
+        VaultConfig.load(card_cache="redis")
+    both = VaultConfig.load(
+        card_cache="redis", redis_url="redis://codes", card_cache_url="redis://cards"
+    )
+    assert both.redis is not None
+    assert both.views is not None
+    assert (both.redis.address.hosts, both.views.address.hosts) == (
+        (("codes", 6379),),
+        (("cards", 6379),),
+    )
+    assert both.views.timeout_s < both.redis.timeout_s
+    shared = VaultConfig.load(card_cache="redis", redis_url="redis://codes").views
+    assert shared is not None
+    assert shared.address.hosts == (("codes", 6379),)

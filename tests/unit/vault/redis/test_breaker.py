@@ -70,3 +70,31 @@ def test_stragglers_do_not_prolong_it() -> None:
     clock.advance(0.11)
     assert breaker.admit() == "probe"
     assert breaker.counts.opened == 1
+
+
+def test_parts_open_by_themselves_and_count_together() -> None:
+    clock = FakeClock()
+    whole = Breaker(clock)
+    one, two = whole.part(), whole.part()
+    fail(one)
+    fail(one)
+    assert (one.open, two.open, whole.open) == (True, False, True)
+    assert (one.resting, two.resting, whole.resting) == (True, False, False)
+    assert two.admit() == "call"
+    two.ended("call", True)
+    assert one.admit() is None
+    assert (whole.counts.calls, whole.counts.failures, whole.counts.refused) == (3, 2, 1)
+    whole.without(one)
+    assert not whole.open
+
+
+def test_a_probe_that_is_due_is_no_rest() -> None:
+    clock = FakeClock()
+    breaker = Breaker(clock)
+    fail(breaker)
+    fail(breaker)
+    assert breaker.resting
+    clock.advance(0.51)
+    assert (breaker.open, breaker.resting) == (True, False)
+    assert breaker.admit() == "probe"
+    assert breaker.resting

@@ -15,7 +15,7 @@ from tests.doubles.vault_ledger import CHAIN, add, kinds, records, reveal, runni
 from vault.adapters.engine import Engine
 from vault.adapters.sqlite.database import open_database
 from vault.adapters.sqlite.open import engine_over, open_sqlite
-from vault.domain.outcome import InDoubt, Refused
+from vault.domain.outcome import InDoubt, NotApplied
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason
 from vault.usecases.ledger.state import Want
@@ -53,8 +53,8 @@ async def test_a_full_disk_refuses_writes_and_reveals_and_recovers_by_itself(
         before = await engine.audit.open_chains()
         fail(files, "write", "wal", apsw.FullError("no room"))
         outcomes = await ledger.apply([add(2, request_id="r"), reveal(card.token)])
-        assert outcomes == [Refused(Reason.STORAGE_FULL)] * 2
-        assert await ledger.apply([reveal(card.token)]) == [Refused(Reason.STORAGE_FULL)]
+        assert outcomes == [NotApplied(Reason.STORAGE_FULL)] * 2
+        assert await ledger.apply([reveal(card.token)]) == [NotApplied(Reason.STORAGE_FULL)]
         assert await ledger.read([card.key]) == {card.key: card}  # masked reads go on
         assert await engine.reader.list_cards(CardQuery(card.tenant, 10)) == [card]
         assert await engine.audit.open_chains() == before

@@ -16,14 +16,14 @@ from typing import Any
 import apsw
 import pytest
 
-from vault.adapters.sqlite import housekeeping, reading, store, trail, writing
+from vault.adapters.sqlite import housekeeping, outbox, reading, store, trail, writing
 from vault.adapters.sqlite.connection import migrate, open_writer
 from vault.adapters.sqlite.sql import Rows
 from vault.adapters.sqlite.store import listing
 from vault.adapters.sqlite.trail import audit_listing
 from vault.domain.queries import AuditQuery, CardQuery
 
-MODULES = (reading, writing, store, housekeeping, trail)
+MODULES = (reading, writing, store, housekeeping, outbox, trail)
 CARD = "cards_by_token (tenant=? AND token=?)"
 NUMBER = "cards_by_fingerprint (tenant=? AND fingerprint=?)"
 OLD_NUMBER = "card_versions_by_fingerprint (tenant=? AND fingerprint=?)"
@@ -34,6 +34,7 @@ CONTROL = "control (rowid=?)"
 EXPECTED: dict[str, list[str]] = {
     "HEAD": [CONTROL, "chains (chain=?)"],
     "CARDS": [CARD],
+    "EDITIONS": [CARD],
     "REQUESTS": [REQUEST, CARD],
     "NUMBERS": ["fingerprints (tenant=? AND mac=?)"],
     "POINTERS": [POINTER, CARD],
@@ -43,8 +44,8 @@ EXPECTED: dict[str, list[str]] = {
         "TEMP B-TREE FOR ORDER BY",  # of one customer's cards with one number
     ],
     "VERSIONS": ["card_versions_by_number (tenant=? AND token=?)", "TEMP B-TREE FOR ORDER BY"],
-    "HOLDERS": [NUMBER],
-    "FORMER_HOLDERS": [OLD_NUMBER, CARD],
+    "HOLDERS_NOW": [NUMBER],
+    "HOLDERS_BEFORE": [OLD_NUMBER, CARD],
     "APPLIED": ["applied_updates (tenant=? AND update_id=? AND token=?)"],
     "MOVE_HEAD": ["chains (chain=?)", CONTROL],
     "FIRST_HEAD": [CONTROL],
@@ -52,7 +53,7 @@ EXPECTED: dict[str, list[str]] = {
     "ADD_AUDIT": [],
     "ADD_CARDS": [],
     "CHANGE_CARDS": [CARD],
-    "KNOWN_NUMBERS": [NUMBER, OLD_NUMBER],
+    "KNOWN_NUMBERS": ["fingerprints (tenant=? AND mac=?)"],
     "ADD_NUMBERS": [],
     "DROP_NUMBERS": ["fingerprints (tenant=? AND mac=?)", NUMBER, OLD_NUMBER],
     "ADD_VERSIONS": [],
@@ -63,17 +64,23 @@ EXPECTED: dict[str, list[str]] = {
     "ADD_REQUESTS": [],
     "ADD_APPLIED": [],
     "ADD_OUTBOX": [],
-    "VERSIONS_AFTER": ["card_versions_by_number (tenant=? AND token=? AND credential_version>?)"],
+    "VERSIONS_BELOW": ["card_versions_by_number (tenant=? AND token=? AND credential_version<?)"],
     "PAST_GRACE": ["cards_past_grace (purge_time<?)"],
     "PAST_TTL": ["cards_with_ttl (expire_time>? AND expire_time<?)"],
     "PAST_RETENTION": ["card_versions_by_purge_time (purge_time<?)", CARD],
     "PURGE_REQUESTS": [REQUEST, "requests_by_time (create_time<?)"],
+    "PURGE_ANSWERS": [
+        "applied_updates (tenant=? AND update_id=? AND token=?)",
+        "applied_updates_by_time (time<?)",
+    ],
     "OPEN_CHAINS": ["chains_by_end (ended=?)"],
     "CHAIN_RECORDS": ["audit_by_sequence (chain=? AND sequence>?)"],
+    "AUDIT_REACH": ["audit_by_sequence ((chain,sequence)>(?,?))"],
     "ADD_CHECKPOINT": ["checkpoints (rowid>?)"],
     "CHECKPOINTS": ["checkpoints (rowid>? AND rowid<?)"],
     "LAST_CHECKPOINT": ["checkpoints (rowid>?)"],
     "PENDING": ["outbox (token>?)"],
+    "BACKLOG": ["outbox (token>?)"],  # all of it, on the reader thread
     "DELIVERED": ["outbox (token=? AND revision=? AND tenant=?)"],
     "DATA_KEYS": ["data_keys_by_tenant (tenant=?)", "TEMP B-TREE FOR ORDER BY"],
     "ADD_DATA_KEYS": [],
@@ -154,7 +161,7 @@ def fill(db: apsw.Connection, rows: int, first: int = 1) -> None:
         INSERT INTO audit SELECT 'chn', i, i, x'00', x'00' FROM n;
         INSERT INTO chains SELECT 'chn' || i, i, x'00', i % 100 <> 0 FROM n;
         INSERT INTO checkpoints SELECT i, i, x'00', '', x'00' FROM n;
-        INSERT INTO outbox SELECT 'demo', 'tok_' || i, 1, '', x'00' FROM n;
+        INSERT INTO outbox SELECT 'demo', 'tok_' || i, 1, '', x'00', 0 FROM n;
         INSERT INTO data_keys SELECT CAST(i AS BLOB), 'demo', '', 'RETIRED', i, '', x'00' FROM n;
         INSERT INTO applied_updates SELECT 'demo', 'u' || i, 'tok_' || i, '', i FROM n;
         """  # noqa: S608 - a number of our own
@@ -212,8 +219,11 @@ def test_statistics_turn_no_search_into_a_scan(tmp_path: Path, analysed_at: int)
     db.execute("ANALYZE").fetchall()
     fill(db, 20_000 + analysed_at, first=analysed_at + 1)
     for name, text in statements():
-        plan = [step.partition(" (")[0] for step in plan_of(db, text)]
-        assert plan == [step.partition(" (")[0] for step in EXPECTED[name]], name
+        # One search that is made for two columns is no scan either.
+        plan = dict.fromkeys([step.partition(" (")[0] for step in plan_of(db, text)])
+        assert list(plan) == list(
+            dict.fromkeys([step.partition(" (")[0] for step in EXPECTED[name]])
+        ), name
     db.close()
 
 

@@ -10,7 +10,7 @@ from tests.doubles.vault_ports_ledger import FakeHousekeeping, FakeLedger
 from vault.domain.card import Card, CardKey, Hold, HoldType, pack_holds
 from vault.domain.intents import EraseCard, PurgeVersion
 from vault.usecases.ports import CommitInDoubt, StoreBroken, StoreError, StoreFull, StoreUnavailable
-from vault.usecases.sweeper import PRINCIPAL, Sweeper, SweepLimits
+from vault.usecases.sweeper import DAY_US, PRINCIPAL, Sweeper, SweepLimits
 
 LIMITS = SweepLimits(interval_s=0.001, batch=10, batches=3, pause_s=0.0)
 HELD = pack_holds(frozenset({Hold(HoldType.LEGAL_HOLD)}))
@@ -97,7 +97,7 @@ async def test_a_turn_is_bounded_and_the_next_goes_on(bench: Bench) -> None:
 async def test_held_cards_do_not_make_it_spin(bench: Bench) -> None:
     bench.housekeeping.due = [bench.card(f"tok_{n}", holds=HELD) for n in range(20)]
     await bench.sweeper.sweep()
-    assert bench.housekeeping.calls == 3
+    assert bench.housekeeping.calls == 4
 
 
 async def test_request_ids_are_kept_for_more_than_a_day(bench: Bench) -> None:
@@ -107,6 +107,15 @@ async def test_request_ids_are_kept_for_more_than_a_day(bench: Bench) -> None:
     assert bench.sweeper.counts.purged_requests == 25
     with pytest.raises(ValueError, match="24 hours"):
         SweepLimits(request_age_us=86_399_999_999)
+
+
+async def test_answers_of_updaters_are_kept_for_longer_than_they_may_come_again(
+    bench: Bench,
+) -> None:
+    bench.housekeeping.answers = 25
+    await bench.sweeper.sweep()
+    assert bench.housekeeping.answers_before == bench.clock.now_us() - 400 * DAY_US
+    assert bench.sweeper.counts.purged_answers == 25
 
 
 async def test_a_full_queue_is_tried_again_at_the_next_turn(bench: Bench) -> None:

@@ -1,0 +1,1 @@
+"""PostgreSQL over asyncpg, as both services use it: no table is named here, and no card."""

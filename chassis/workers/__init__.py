@@ -1,0 +1,1 @@
+"""Several processes of one service on one port: a supervisor, and what a worker knows of it."""

@@ -1,0 +1,101 @@
+"""Several trials side by side, each in a process of its own: failovers are mostly waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from tests.e2e.kills.checker import Violation
+from tests.parts.failover.faults import Fault, planned
+from tests.parts.failover.trial import CLIENTS, Trial, run_trial
+from tools.running.guardian import end_with
+
+SIDE_BY_SIDE: Final = 3
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What came of all of them."""
+
+    seed: int
+    trials: tuple[Trial, ...]
+
+    @property
+    def found(self) -> list[Violation]:
+        """Return every broken promise."""
+        return [each for trial in self.trials for each in trial.found]
+
+    @property
+    def faults(self) -> Counter[Fault]:
+        """Count the faults of each kind."""
+        return Counter({fault: len(took) for fault, took in self.first_reveals().items()})
+
+    def first_reveals(self) -> dict[Fault, list[float]]:
+        """Return the seconds from each fault to the first reveal behind it."""
+        all_of = {
+            fault: [took for trial in self.trials for took in trial.first_reveals.get(fault, ())]
+            for fault in Fault
+        }
+        return {fault: took for fault, took in all_of.items() if took}
+
+    @property
+    def acknowledged(self) -> int:
+        """Count the calls that got an answer."""
+        return sum(trial.history.acknowledged() for trial in self.trials)
+
+    @property
+    def lost_unacknowledged(self) -> int:
+        """Count what was committed on an old side and acknowledged to nobody."""
+        return sum(trial.lost_unacknowledged for trial in self.trials)
+
+    def __str__(self) -> str:
+        spread = "; ".join(
+            f"{fault} ({len(took)}): p50 {median(took):.1f} s, max {max(took):.1f} s"
+            for fault, took in self.first_reveals().items()
+        )
+        lost = [
+            took
+            for fault, times in self.first_reveals().items()
+            if fault.takes_the_leader
+            for took in times
+        ]
+        said: Counter[str] = sum((trial.said for trial in self.trials), Counter())
+        return (
+            f"failover, seed {self.seed}: {self.faults.total()} faults; kill to first reveal:"
+            f" p50 {median(lost or [0]):.1f} s, max {max(lost or [0]):.1f} s where the primary was"
+            f" lost; {spread}; {CLIENTS} clients each: {self.acknowledged} calls answered,"
+            f" {sum(trial.history.in_doubt() for trial in self.trials)} in doubt for good"
+            f" ({', '.join(f'{count} {code}' for code, count in sorted(said.items()))});"
+            f" {self.lost_unacknowledged} records only on an old side, acknowledged to nobody;"
+            f" {len(self.found)} promises broken; {max(t.seconds for t in self.trials):.0f} s"
+        )
+
+
+def run_trials(directory: Path, faults: int, seed: int) -> Trials:
+    """Deal the faults out, run all trials and wait for them."""
+    plan = planned(faults, seed)
+    hands = [plan[at::SIDE_BY_SIDE] for at in range(SIDE_BY_SIDE)]
+    # Not forked: this process may have threads and an event loop.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        SIDE_BY_SIDE, mp_context=context, initializer=end_with, initargs=(os.getpid(),)
+    ) as pool:
+        running = [
+            pool.submit(_one, directory / str(at), hand, f"{seed}/{at}")
+            for at, hand in enumerate(hands)
+            if hand
+        ]
+        return Trials(seed, tuple(each.result() for each in running))
+
+
+def _one(directory: Path, plan: Sequence[Fault], seed: str) -> Trial:
+    directory.mkdir(parents=True)
+    return asyncio.run(run_trial(directory, plan, seed))

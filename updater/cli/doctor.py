@@ -1,0 +1,26 @@
+"""`doctor`: every setting that would break a promise."""
+
+import asyncio
+
+import click
+
+from chassis.doctor.command import told
+from updater.cli.settings import load_config
+from updater.doctor.service import examine_updater
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--hostname", default="", help="What clients call this service.")
+@click.option("--strict", is_flag=True, help="Exit 1 for a risk, and for what was not checked.")
+@click.option(
+    "--deadline", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Seconds."
+)
+def doctor(*, as_json: bool, hostname: str, strict: bool, deadline: float) -> None:
+    """Report every setting that would break a promise.
+
+    A line a finding: severity (broken, risk, note), id, what is, what must be, which promise
+    breaks, what to do. What can't be read is a finding, NOT_CHECKED. Exit 1: a promise is broken.
+    """
+    report = asyncio.run(examine_updater(load_config(), hostname=hostname, deadline_s=deadline))
+    told(report, as_json=as_json, strict=strict)

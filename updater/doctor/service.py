@@ -1,0 +1,149 @@
+"""All that `cardvault-updater doctor` looks at, from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from chassis.doctor import (
+    certificates,
+    disk,
+    host,
+    kafka,
+    policy,
+    postgres_rules,
+    sqlite,
+    tables,
+)
+from chassis.doctor.certificates import certificate_findings
+from chassis.doctor.disk import file_findings
+from chassis.doctor.finding import NOT_CHECKED, Finding, Rule, Severity
+from chassis.doctor.host import host_facts, host_findings
+from chassis.doctor.policy import policy_findings
+from chassis.doctor.report import Report, Subject, examine
+from chassis.doctor.sqlite import sqlite_findings
+from updater.adapters.marks import load_marks
+from updater.adapters.openpgp import load_cipher
+from updater.adapters.postgres.address import Address
+from updater.adapters.sqlite.database import check_sqlite
+from updater.config import UpdaterConfig
+from updater.domain.errors import StoreUnavailable, UpdaterError
+from updater.rpc.routes import VOCABULARY
+
+EXCHANGE: Final = Rule(
+    "EXCHANGE_KEYS_UNUSABLE",
+    Severity.BROKEN,
+    "our OpenPGP key, the acquirer's certificate, and the MAC key",
+    "4: what is stolen holds no card number: exchange files are encrypted with them",
+    "cardvault-updater init makes them for development; import the acquirer's certificate",
+)
+RULES: Final = (
+    NOT_CHECKED,
+    *postgres_rules.RULES,
+    *tables.RULES,
+    *kafka.RULES,
+    *sqlite.RULES,
+    *disk.RULES,
+    *certificates.RULES,
+    *policy.RULES,
+    EXCHANGE,
+    *host.RULES,
+)
+"""Every rule of the updater's; docs/reference/doctor.md lists them with the vault's."""
+_MOST_FILES: Final = 1_000
+
+
+async def examine_updater(
+    config: UpdaterConfig, *, hostname: str = "", deadline_s: float = 20.0
+) -> Report:
+    """Look at everything that the settings name, at once, each subject within the deadline."""
+
+    async def database() -> Sequence[Finding]:
+        path, address = config.sqlite_path, config.postgres
+        if path is None:
+            assert address is not None  # noqa: S101 - the settings accept nothing else
+            return await _postgres(address, deadline_s / 4)
+        return await asyncio.to_thread(
+            sqlite_findings,
+            path,
+            _opened,
+            (UpdaterError,),
+            check_s=deadline_s * 0.8,
+        )
+
+    async def served() -> Sequence[Finding]:
+        return certificate_findings(config.tls, hostname=hostname)
+
+    async def calling() -> Sequence[Finding]:
+        return certificate_findings(config.client_tls, server=False)
+
+    async def exchange() -> Sequence[Finding]:
+        return _exchange(config.exchange_keys, config.exchange_directory)
+
+    async def events() -> Sequence[Finding]:
+        if config.kafka is None:
+            return ()
+        return await kafka.topic_subject(config.kafka, timeout_s=deadline_s)
+
+    async def rules() -> Sequence[Finding]:
+        return policy_findings(config.policy, VOCABULARY)
+
+    async def machine() -> Sequence[Finding]:
+        return host_findings(host_facts())
+
+    subjects = [
+        Subject("database", database),
+        Subject("certificate", served),
+        Subject("certificate for the vault", calling),
+        Subject("exchange", exchange),
+        Subject("events", events),
+        Subject("policy", rules),
+        Subject("host", machine),
+    ]
+    return await examine(
+        subjects, deadline_s=deadline_s, production=config.environment == "production"
+    )
+
+
+async def _postgres(address: Address, timeout_s: float) -> Sequence[Finding]:
+    # A production extra: an embedded updater needs neither driver nor Alembic.
+    from chassis.doctor.postgres_subject import look  # noqa: PLC0415
+    from updater.adapters.postgres.open import LINKS  # noqa: PLC0415
+    from updater.doctor.tables import TABLES  # noqa: PLC0415
+
+    # Two: one works, and another stands by.
+    return await look(address, TABLES, processes=2, timeout_s=timeout_s, beside=LINKS)
+
+
+def _opened(path: Path) -> apsw.Connection:
+    """Open a database as the updater does, and see that SQLite does what it is asked."""
+    check_sqlite()
+    db = apsw.Connection(str(path))
+    db.pragma("synchronous", "FULL")
+    if db.pragma("journal_mode", "wal") != "wal" or db.pragma("synchronous") != 2:
+        db.close()
+        raise StoreUnavailable("a write-ahead log or synchronous = FULL was not accepted")
+    return db
+
+
+def _exchange(keys: Path, directory: Path) -> list[Finding]:
+    found = []
+    for name, load in (("OpenPGP", load_cipher), ("MAC", load_marks)):
+        try:
+            load(keys)
+        except UpdaterError as error:
+            found.append(EXCHANGE.found(f"{name} keys: {error}"))
+        except OSError as error:
+            found.append(EXCHANGE.found(f"{name} keys: {error.strerror}"))
+    files = [path for place in (keys, directory) for path in _files(place)]
+    files = [path for path in files if path.suffix != ".cert"]  # public by nature
+    return [*found, *file_findings(files)]
+
+
+def _files(place: Path) -> list[Path]:
+    return [path for path in islice(place.rglob("*"), _MOST_FILES) if path.is_file()]
