@@ -94,6 +94,7 @@ class Reaper:
             return len(heads)
         if not isinstance(outcome, InDoubt):
             self._checkpointer.forget(heads)
+        self._seen.clear()  # a race lost, or a store in trouble
         self.counts.lost += 1
         return 0
 
@@ -101,9 +102,8 @@ class Reaper:
         """Look, and return the heads that have been abandoned in all looks of `PATIENCE_S`."""
         found = await self._audit.abandoned_chains()
         now = self._clock.monotonic()
-        if (
-            now - self._looked > PATIENCE_S
-        ):  # nobody looked: we were paused, as others may have been
+        # Where no look was for long, we were paused, and so may those have been that would renew.
+        if now - self._looked > PATIENCE_S:
             self._seen.clear()
         self._looked = now
         # Our own, where we have been paused for long: its next flush settles that.

@@ -23,7 +23,7 @@ from chassis.workers.slot import Pace
 from chassis.workers.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[3]
-QUICK = Pace(ready=20.0, look=0.05, silent=1.0, first_pause=0.01, last_pause=0.05, most_short=3)
+QUICK = Pace(ready=60.0, look=0.05, silent=6.0, first_pause=0.01, last_pause=0.05, most_short=3)
 WORKER = str(ROOT / "tests" / "doubles" / "chassis_worker.py")
 
 
