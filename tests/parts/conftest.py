@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parts.servers.postgres import PostgresServer, postgres_server
+from tests.parts.servers.updater_databases import UpdaterDatabases
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,3 +22,9 @@ def postgres() -> Iterator[PostgresServer]:
     """Run PostgreSQL for the whole session."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: PostgresServer) -> UpdaterDatabases:
+    """Make the updater's databases on that server."""
+    return UpdaterDatabases(postgres)

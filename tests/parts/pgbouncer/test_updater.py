@@ -32,12 +32,6 @@ def pooler_that_prepares(postgres: PostgresServer) -> Iterator[PgBouncer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def databases(postgres: PostgresServer) -> UpdaterDatabases:
-    """Make databases on the session's server."""
-    return UpdaterDatabases(postgres)
-
-
 @pytest.fixture
 async def unset(databases: UpdaterDatabases) -> str:
     """Return a database's address past the pooler; its role has nothing of what sessions need."""

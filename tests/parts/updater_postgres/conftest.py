@@ -6,17 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.parts.servers.postgres import PostgresServer
 from tests.parts.servers.updater_databases import UpdaterDatabases
 from updater.adapters.engine import Engine
 from updater.adapters.postgres.address import Address
 from updater.adapters.postgres.open import open_postgres
-
-
-@pytest.fixture(scope="session")
-def databases(postgres: PostgresServer) -> UpdaterDatabases:
-    """Make databases on the session's server."""
-    return UpdaterDatabases(postgres)
 
 
 @pytest.fixture
