@@ -34,15 +34,19 @@ bash tools/patroni.sh >/dev/null
 bash tools/pgbouncer.sh >/dev/null
 if [ $# -gt 0 ]; then exec python -m pytest -p no:cacheprovider "$@"; fi
 
-# Failovers and killed brokers are mostly waiting: they run beside all the rest, told at the end.
+# Failovers, killed brokers and rolling restarts are mostly waiting: they run beside all the rest,
+# and are told at the end.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-waiting=(tests/parts/failover tests/parts/kafka)
+waiting=(tests/parts/failover tests/parts/kafka tests/parts/workers)
 echo "test-parts: ${waiting[*]} in the background, the others here"
-python -m pytest -q -p no:cacheprovider "${waiting[@]}" >"$scratch/waiting" 2>&1 &
-background=$!
+python -m pytest -q -p no:cacheprovider tests/parts/failover tests/parts/kafka >"$scratch/1" 2>&1 &
+first=$!
+python -m pytest -q -p no:cacheprovider tests/parts/workers >"$scratch/2" 2>&1 &
+second=$!
 status=0
 python -m pytest -q -p no:cacheprovider tests/parts "${waiting[@]/#/--ignore=}" || status=$?
-wait "$background" || status=$?
-cat "$scratch/waiting"
+wait "$first" || status=$?
+wait "$second" || status=$?
+cat "$scratch/1" "$scratch/2"
 exit "$status"
