@@ -97,6 +97,8 @@ class Slot:
         if child is None or not child.running:
             return
         await child.look()
+        if child.ready:  # whichever look saw it first: it may go silent before the next one
+            self.proven.set()
         if self.silence() > self._pace.silent:
             _log.error("worker does not answer: killing it", worker=self.number, pid=child.pid)
             child.tell(signal.SIGKILL)
