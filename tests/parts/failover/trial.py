@@ -126,8 +126,9 @@ async def _admin(dsn: str, statement: str) -> None:
 
 
 async def _fault(cluster: Cluster, fault: Fault, prober: Prober, trial: Trial) -> None:
-    roles = await asyncio.to_thread(cluster.wait_whole)
+    await asyncio.to_thread(cluster.wait_whole)
     await asyncio.sleep(1)  # under load, all well
+    roles = await asyncio.to_thread(cluster.wait_whole)  # still, or again
     moment, clock = time.perf_counter(), time.time()
     name, heal = await asyncio.to_thread(strike, cluster, fault, roles)
     if fault is Fault.UNGUARDED:  # until another one leads, the old one serves, and may
