@@ -114,7 +114,7 @@ def test_a_run_that_forgets_something_leaves_nothing_either() -> None:
         run.stdin.write("end\n")
         run.stdin.flush()
         assert run.wait(2 * WITHIN_S) == 0
-        assert living(pids) == set(FREE)
+        assert left(pids) == set(FREE)
 
 
 def test_a_kill_of_the_whole_group_does_not_reach_the_guardian() -> None:
