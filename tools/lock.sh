@@ -8,9 +8,9 @@ grep -v '"cardvault==' pyproject.toml > "$scratch/pyproject.toml"
 options=(-c requirements/pins.txt --generate-hashes --no-emit-index-url --no-header --no-annotate
   --python-version 3.11 --quiet)
 "$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra dev --extra production \
-  "${options[@]}" -o requirements/dev.txt
-"$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra production "${options[@]}" \
-  -o requirements/server.txt
+  --extra envoy "${options[@]}" -o requirements/dev.txt
+"$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra production --extra envoy \
+  "${options[@]}" -o requirements/server.txt
 # Patroni runs in the failover tests, on Debian's own Python: no pin of ours concerns it.
 "$scratch/uv/bin/uv" pip compile requirements/patroni.in "${options[@]:2}" \
   -o requirements/patroni.txt
