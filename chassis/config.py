@@ -5,7 +5,7 @@ Frozen, read once by the composition root, unknown values refused without being 
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -16,6 +16,9 @@ from pydantic_settings import (
 )
 
 from chassis.address import split_address
+from chassis.events.address import PATTERN as EVENTS_URL
+from chassis.events.address import KafkaSettings, kafka_settings, parse_events_url
+from chassis.postgres.address import Pooler
 from chassis.tls import TlsFiles
 
 SECRETS_DIRECTORY: Final = "/run/secrets"
@@ -40,6 +43,9 @@ class ServiceConfig(BaseSettings):
         validate_default=True,
     )
 
+    kafka_name: ClassVar[str]
+    """What the service's transactional ids begin with."""
+
     listen: str
     """The API, with mTLS."""
     ops_listen: str
@@ -52,6 +58,29 @@ class ServiceConfig(BaseSettings):
     tls_key: Path = Path(".cardvault/pki/server.key")
     policy: Path = Path(".cardvault/policy.yaml")
     """Who may do what: see policy.md."""
+    environment: Literal["development", "production"] = "development"
+    """`production` refuses what is for development only: local keys, memory, reflection, Kafka or
+    Redis without TLS."""
+    doctor: Literal["refuse", "warn"] = "refuse"
+    """In production on PostgreSQL: whether a database that breaks a promise keeps the service from
+    starting, or is a warning. The command `doctor` tells all: see doctor.md."""
+    database_url: str = Field(repr=False)
+    """`sqlite:///path`, or `postgresql://role@host:port/database` (several hosts, with commas, for
+    a failover; the password in PGPASSWORD or a pass file): a database of the service's own. The
+    vault also takes `memory:`, which keeps nothing."""
+    database_connections: int = Field(default=4, ge=1, le=100)
+    """PostgreSQL: connections for reads, beside four: for changes, leases, events, and all else."""
+    database_pooler: Pooler = "none"
+    """PostgreSQL: `pgbouncer` where `database_url` leads to one in transaction mode,
+    `pgbouncer-prepared` where that is 1.21 or newer with `max_prepared_statements`."""
+    events_url: str = Field(default="none", pattern=EVENTS_URL)
+    """`kafka://host:port,…/topic`, by TLS `kafkas://host:port,…/topic`, `file://path` for JSON
+    lines, `none` for no events and no outbox; see howto/events.md."""
+    events_ca: Path | None = None
+    """Who vouches for Kafka's certificates, in place of the system's authorities."""
+    events_certificate: Path | None = None
+    """The service's own certificate for Kafka, with `events_key`."""
+    events_key: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     development: bool = False
     """Turns reflection on; refuses nothing by itself. Never on in production."""
@@ -72,6 +101,12 @@ class ServiceConfig(BaseSettings):
         split_address(text)
         return text
 
+    @field_validator("events_url")
+    @classmethod
+    def _events_url(cls, text: str) -> str:
+        parse_events_url(text)
+        return text
+
     @field_validator("default_deadline", "stream_deadline")
     @classmethod
     def _positive(cls, span: timedelta) -> timedelta:
@@ -88,6 +123,33 @@ class ServiceConfig(BaseSettings):
             # Kubernetes kills after 30 s by default; the flush needs what is left.
             raise ValueError("endpoint_delay and drain_timeout must fit in 28 seconds")
         return self
+
+    @model_validator(mode="after")
+    def _common_fit_for_production(self) -> Self:
+        if self.environment == "production":
+            if self.kafka is not None and self.kafka.address.exposed:
+                raise ValueError("Kafka across a network takes TLS: kafkas://")
+            if self.development:
+                raise ValueError("development features can't be on in production")
+        return self
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """Return the database file, or None for any other store."""
+        if not self.database_url.startswith("sqlite:///"):
+            return None
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def kafka(self) -> KafkaSettings | None:
+        """Return what Kafka is opened with, or None where events go elsewhere."""
+        return kafka_settings(
+            self.events_url,
+            self.kafka_name,
+            self.events_ca,
+            self.events_certificate,
+            self.events_key,
+        )
 
     @property
     def tls(self) -> TlsFiles:

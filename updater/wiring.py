@@ -12,19 +12,16 @@ import structlog
 
 from chassis.channel import open_channel
 from chassis.clock import SystemClock
-from chassis.doctor.finding import Finding
-from chassis.door import open_certificates, open_policy
+from chassis.door import open_certificates, open_guard, open_policy
 from chassis.events.open import open_sink
 from chassis.events.readings import RelayMetrics
 from chassis.events.relay import PASSING, EventRelay
 from chassis.failures import describe
+from chassis.fault import Fault
 from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
-from chassis.guard import Guard
 from chassis.identity import Identity
-from chassis.limits import CallLimits, InFlight
 from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes, serving_ops
-from chassis.policy_file import PolicyFile
 from chassis.pulse import Pulse
 from chassis.validation import Validation
 from updater.adapters.exchange_directory import ExchangeDirectory
@@ -75,7 +72,7 @@ async def open_updater(
     async with AsyncExitStack() as stack:
         cipher = load_cipher(config.exchange_keys)
         marks = load_marks(config.exchange_keys)
-        await check_promises(config, _warned)
+        await check_promises(config)
         engine = await stack.enter_async_context(open_engine(config, broken))
         channel = open_channel(config.vault_address, config.client_tls)
         await stack.enter_async_context(channel)
@@ -115,10 +112,8 @@ async def running_updater(
     pulse = Pulse(metrics.loop_lag.set)
     counted = UpdaterMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
-        fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
-        updater = await stack.enter_async_context(
-            open_updater(config, broken=partial(_note_fault, fault))
-        )
+        fault = Fault()
+        updater = await stack.enter_async_context(open_updater(config, broken=fault.note))
         worker = Worker(
             updater.cycle,
             config.ask_interval,
@@ -126,7 +121,15 @@ async def running_updater(
             on_report=lambda phase, report: _reported(counted, phase, report),
             on_failure=lambda phase, error: _failed(counted, phase, error),
         )
-        guard = _guard(config, metrics, policy)
+        guard = open_guard(
+            config,
+            SystemClock(),
+            metrics,
+            policy,
+            Validation(),
+            translate=translate,
+            on_refused=_refused,
+        )
         pages = Pages(updater.ports.marks)
         handlers = UpdaterHandlers(updater, pages, SystemClock(), worker.busy, worker.wake)
         table = routes(handlers, FeedHandlers(updater, pages))
@@ -149,7 +152,7 @@ async def running_updater(
         )
         working = work_while_on_duty(updater.ports.duty, worker.run, partial(_on_duty, counted))
         relaying = _relaying(config, updater.ports, metrics)
-        beside = (policy.watch(), pulse.run(), _until_broken(fault))
+        beside = (policy.watch(), pulse.run(), fault.struck())
         async with _background(working, *relaying, *beside):
             missing.clear()
             await server.set_serving(True)
@@ -195,52 +198,13 @@ async def _background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
                 task.cancel()
 
 
-def _warned(finding: Finding) -> None:
-    """Tell of a broken promise that the operator chose to start with."""
-    _log.warning("promise broken", problem=f"{finding.rule.id}: {finding.now}")
-
-
-def _note_fault(fault: asyncio.Future[StoreBroken], error: StoreBroken) -> None:
-    if not fault.done():
-        fault.set_result(error)
-
-
-async def _until_broken(fault: asyncio.Future[StoreBroken]) -> None:
-    """Raise what broke the database, whoever met it: the process ends, and begins anew."""
-    raise await fault
-
-
-def _guard(config: UpdaterConfig, metrics: ChassisMetrics, policy: PolicyFile) -> Guard:
-    in_flight = InFlight(config.max_in_flight)
-    metrics.watch_in_flight(lambda: in_flight.now)
-
-    async def refused(
-        identity: Identity | None, method: str, tenant: str, reason: str, origin: str
-    ) -> None:
-        """Log a call that was turned away at the door."""
-        principal = identity.principal if identity else "(unknown)"
-        _log.warning(
-            "refused",
-            method=method,
-            tenant=tenant,
-            principal=principal,
-            reason=reason,
-            origin=origin,
-        )
-
-    return Guard(
-        identify=policy.identify,
-        validation=Validation(),
-        clock=SystemClock(),
-        metrics=metrics,
-        translate=translate,
-        on_refused=refused,
-        limits=CallLimits(
-            in_flight=config.max_in_flight,
-            deadline=config.default_deadline,
-            stream_deadline=config.stream_deadline,
-        ),
-        in_flight=in_flight,
+async def _refused(
+    identity: Identity | None, method: str, tenant: str, reason: str, origin: str
+) -> None:
+    """Log a call that was turned away at the door."""
+    principal = identity.principal if identity else "(unknown)"
+    _log.warning(
+        "refused", method=method, tenant=tenant, principal=principal, reason=reason, origin=origin
     )
 
 

@@ -11,8 +11,6 @@ from pydantic_settings import SettingsConfigDict
 
 from chassis.config import ServiceConfig
 from chassis.events.address import PATTERN as EVENTS_URL
-from chassis.events.address import KafkaSettings, kafka_settings, parse_events_url
-from chassis.postgres.address import Pooler
 from vault.adapters.kms.address import KmsSettings, check_endpoint, parse_address
 from vault.adapters.postgres.address import Address
 from vault.adapters.redis.address import RedisSettings
@@ -23,39 +21,21 @@ class VaultConfig(ServiceConfig):
     """The vault's settings. A new field needs a safe default; nothing secret has one."""
 
     model_config = SettingsConfigDict(env_prefix="CARDVAULT_")
+    kafka_name = "cardvault"
 
     listen: str = "127.0.0.1:50051"
     ops_listen: str = "127.0.0.1:9451"
     health_listen: str = "127.0.0.1:50061"
-    environment: Literal["development", "production"] = "development"
-    """`production` refuses what is for development only: local keys, memory, reflection."""
-    doctor: Literal["refuse", "warn"] = "refuse"
-    """In production on PostgreSQL: whether a database that breaks a promise keeps the vault from
-    starting, or is a warning. `cardvault doctor` tells all: see doctor.md."""
     database_url: str = Field(
         default="sqlite:///.cardvault/vault.db",
         pattern=r"^(sqlite:///.+|postgresql://.+|memory:)$",
         repr=False,
     )
-    """`sqlite:///path`, `postgresql://role@host:port/database` (several hosts, with commas, for a
-    failover; the password in PGPASSWORD or a pass file), or `memory:`, which keeps nothing."""
-    database_connections: int = Field(default=4, ge=1, le=100)
-    """PostgreSQL: connections for reads, beside four: for flushes, leases, events, and all else."""
     database_lock_timeout: timedelta = timedelta(seconds=2)
     """PostgreSQL: how long a statement waits for another process's lock."""
     database_flush_timeout: timedelta = timedelta(seconds=10)
     """PostgreSQL: when a flush without an answer is given up, its outcome in doubt."""
-    database_pooler: Pooler = "none"
-    """PostgreSQL: `pgbouncer` where `database_url` leads to one in transaction mode,
-    `pgbouncer-prepared` where that is 1.21 or newer with `max_prepared_statements`."""
     events_url: str = Field(default="file://.cardvault/events.jsonl", pattern=EVENTS_URL)
-    """`kafka://host:port,…/topic`, by TLS `kafkas://host:port,…/topic`, `file://path` for JSON
-    lines, `none` for no events and no outbox; see howto/events.md."""
-    events_ca: Path | None = None
-    """Who vouches for Kafka's certificates, in place of the system's authorities."""
-    events_certificate: Path | None = None
-    """The vault's own certificate for Kafka, with `events_key`."""
-    events_key: Path | None = None
     kms_key: str = "local:.cardvault/local-kms.key"
     """The key that wraps all data keys: `local:path` (a file, development only), `aws-kms:arn…`,
     `vault-transit:https://host/mount/key` or `pkcs11:token=…;object=…?module-path=…&pin-source=…`:
@@ -118,12 +98,6 @@ class VaultConfig(ServiceConfig):
         parse_address(text)
         return text
 
-    @field_validator("events_url")
-    @classmethod
-    def _events_url(cls, text: str) -> str:
-        parse_events_url(text)
-        return text
-
     @field_validator("kms_endpoint")
     @classmethod
     def _kms_endpoint(cls, text: str | None) -> str | None:
@@ -147,10 +121,6 @@ class VaultConfig(ServiceConfig):
                 raise ValueError("memory: keeps nothing: set database_url")
             if any(each is not None and each.address.exposed for each in (self.redis, self.views)):
                 raise ValueError("Redis across a network takes TLS: rediss://")
-            if self.kafka is not None and self.kafka.address.exposed:
-                raise ValueError("Kafka across a network takes TLS: kafkas://")
-            if self.development:
-                raise ValueError("development features can't be on in production")
         if self.request_retention < timedelta(hours=24):
             raise ValueError("request ids are kept for 24 hours at least")
         if self.answer_retention < self.superseded_retention:
@@ -172,13 +142,6 @@ class VaultConfig(ServiceConfig):
         if "0" in (self.listen.rpartition(":")[2], self.health_listen.rpartition(":")[2]):
             raise ValueError("workers share their ports: port 0 is another one in each")
         return self
-
-    @property
-    def sqlite_path(self) -> Path | None:
-        """Return the database file, or None for any other store."""
-        if not self.database_url.startswith("sqlite:///"):
-            return None
-        return Path(self.database_url.removeprefix("sqlite:///"))
 
     @property
     def postgres(self) -> Address | None:
@@ -215,17 +178,6 @@ class VaultConfig(ServiceConfig):
             ca=self.redis_ca,
             certificate=self.redis_certificate,
             key=self.redis_key,
-        )
-
-    @property
-    def kafka(self) -> KafkaSettings | None:
-        """Return what Kafka is opened with, or None where events go elsewhere."""
-        return kafka_settings(
-            self.events_url,
-            "cardvault",
-            self.events_ca,
-            self.events_certificate,
-            self.events_key,
         )
 
     @property

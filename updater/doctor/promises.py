@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from chassis.doctor.finding import Finding
+from chassis.doctor.promises import Warn, check_at_start, told
 from chassis.store_errors import StoreError
 from updater.config import UpdaterConfig
 from updater.domain.errors import UpdaterError
 
+if TYPE_CHECKING:
+    from chassis.doctor.tables import Tables
 
-async def check_promises(config: UpdaterConfig, warn: Callable[[Finding], object]) -> None:
-    """Refuse to start on a broken promise; with CARDVAULT_UPDATER_DOCTOR=warn, tell `warn` each.
 
-    In production on PostgreSQL only: the embedded store checks itself when it is opened. A few
-    statements on a connection of its own. Raises UpdaterError.
-    """
-    if config.environment != "production" or config.postgres is None:
-        return
-    # A production extra.
-    from chassis.doctor.postgres_subject import broken_promises, refused  # noqa: PLC0415
-    from updater.doctor.tables import TABLES  # noqa: PLC0415
-
+async def check_promises(config: UpdaterConfig, warn: Warn = told) -> None:
+    """Refuse to start on a broken promise (`check_at_start`). Raises UpdaterError."""
     try:
-        found = await broken_promises(config.postgres, TABLES)
+        await check_at_start(config, config.postgres, _tables, warn)
     except StoreError as error:
         raise UpdaterError(str(error)) from None
-    if found and config.doctor == "refuse":
-        raise UpdaterError(str(refused(found, "CARDVAULT_UPDATER_DOCTOR")))
-    for each in found:
-        warn(each)
+
+
+def _tables() -> Tables:
+    from updater.doctor.tables import TABLES  # noqa: PLC0415 - needs a production extra
+
+    return TABLES

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from chassis.doctor.finding import Finding
+from chassis.doctor.promises import Warn, check_at_start, told
 from vault.config import VaultConfig
 
+if TYPE_CHECKING:
+    from chassis.doctor.tables import Tables
 
-async def check_promises(config: VaultConfig, warn: Callable[[Finding], object]) -> None:
-    """Refuse to start on a broken promise; with CARDVAULT_DOCTOR=warn, tell `warn` each one.
 
-    In production on PostgreSQL only: the embedded store checks itself when it is opened. A few
-    statements on a connection of its own. Raises PromiseBroken, a StoreError.
-    """
-    if config.environment != "production" or config.postgres is None:
-        return
-    # A production extra.
-    from chassis.doctor.postgres_subject import broken_promises, refused  # noqa: PLC0415
-    from vault.doctor.tables import TABLES  # noqa: PLC0415
+async def check_promises(config: VaultConfig, warn: Warn = told) -> None:
+    """Refuse to start on a broken promise; see `check_at_start`. Raises PromiseBroken."""
+    await check_at_start(config, config.postgres, _tables, warn)
 
-    found = await broken_promises(config.postgres, TABLES)
-    if found and config.doctor == "refuse":
-        raise refused(found, "CARDVAULT_DOCTOR")
-    for each in found:
-        warn(each)
+
+def _tables() -> Tables:
+    from vault.doctor.tables import TABLES  # noqa: PLC0415 - needs a production extra
+
+    return TABLES

@@ -7,7 +7,6 @@ checkpoint → store.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import structlog
 
 from chassis.clock import Clock, SystemClock
 from chassis.door import open_certificates, open_policy
+from chassis.fault import Fault
 from chassis.grpc_transport import GrpcLimits, GrpcOptions, GrpcServer, serving
 from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes
@@ -34,7 +34,6 @@ from vault.rpc.routes import VOCABULARY, routes
 from vault.telemetry import readings
 from vault.usecases.ledger.ledger import GroupCommitLedger
 from vault.usecases.ledger.phases import NO_PHASES, Phases
-from vault.usecases.ports import StoreBroken
 from vault.usecases.sweeper import Sweeper
 from vault.wiring.core import make_core, working
 from vault.wiring.door import make_guard, make_handlers
@@ -85,7 +84,7 @@ async def running_vault(
     certificates = open_certificates(config.tls, metrics)
     pulse = Pulse(metrics.loop_lag.set)
     async with AsyncExitStack() as stack:
-        fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
+        fault = Fault()
         engine = await stack.enter_async_context(open_engine(config, fault, seams.vfs))
         kms = await stack.enter_async_context(open_kms(config.kms))
         breaker = None if config.redis is None else Breaker(clock)
@@ -101,7 +100,7 @@ async def running_vault(
         guard = make_guard(config, clock, metrics, policy, validation, core)
         handlers = make_handlers(core, clock, validation, masked.read)
         guarded = [guard.wrap(route) for route in routes(handlers)]
-        beside = (policy.watch(), pulse.run(), _until_broken(fault), *masked.running())
+        beside = (policy.watch(), pulse.run(), fault.struck(), *masked.running())
         async with working(core, beside):
             missing: list[str] = ["starting"]
             probes = Probes(metrics.registry, pulse.age, lambda: tuple(missing))
@@ -144,8 +143,3 @@ def _options(config: VaultConfig, host: Host) -> GrpcOptions:
             connection_age_grace=max(config.stream_deadline, config.default_deadline),
         ),
     )
-
-
-async def _until_broken(fault: asyncio.Future[StoreBroken]) -> None:
-    """Raise what broke the store, whoever met it: a flush, a read or a checkpoint."""
-    raise await fault

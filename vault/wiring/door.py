@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chassis.clock import Clock
+from chassis.door import open_guard
 from chassis.guard import Guard
 from chassis.identity import Identity
-from chassis.limits import CallLimits, InFlight
 from chassis.metrics import ChassisMetrics
 from chassis.policy_file import PolicyFile
 from chassis.validation import Validation
@@ -33,8 +33,6 @@ def make_guard(
     core: Core,
 ) -> Guard:
     """Make the guard that every method is wrapped in."""
-    in_flight = InFlight(config.max_in_flight)
-    metrics.watch_in_flight(lambda: in_flight.now)
 
     async def refused(
         identity: Identity | None, method: str, tenant: str, reason: str, origin: str
@@ -49,19 +47,8 @@ def make_guard(
             Caller(tenant, principal, origin), Note(method, "refused", name)
         )
 
-    return Guard(
-        identify=policy.identify,
-        validation=validation,
-        clock=clock,
-        metrics=metrics,
-        translate=translate,
-        on_refused=refused,
-        limits=CallLimits(
-            in_flight=config.max_in_flight,
-            deadline=config.default_deadline,
-            stream_deadline=config.stream_deadline,
-        ),
-        in_flight=in_flight,
+    return open_guard(
+        config, clock, metrics, policy, validation, translate=translate, on_refused=refused
     )
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
-
 from chassis.clock import Clock
-from chassis.doctor.finding import Finding
+from chassis.fault import Fault
 from vault.adapters.engine import Engine
 from vault.adapters.memory.ports import open_memory
 from vault.adapters.memory_codes import MemorySecurityCodes
@@ -21,34 +18,25 @@ from vault.crypto.keys import KeyPurpose
 from vault.crypto.mac import MacKey
 from vault.doctor.promises import check_promises
 from vault.usecases.key_making import KeyMaker
-from vault.usecases.ports import Kms, SecurityCodes, StoreBroken
-
-_log = structlog.get_logger("vault")
+from vault.usecases.ports import Kms, SecurityCodes
 
 
 @asynccontextmanager
-async def open_engine(
-    config: VaultConfig, fault: asyncio.Future[StoreBroken], vfs: str | None
-) -> AsyncIterator[Engine]:
+async def open_engine(config: VaultConfig, fault: Fault, vfs: str | None) -> AsyncIterator[Engine]:
     """Open the database; `fault` is told what breaks SQLite between calls."""
     path, address = config.sqlite_path, config.postgres
     if address is not None:
         # A production extra: an embedded vault needs no driver.
         from vault.adapters.postgres.open import open_postgres  # noqa: PLC0415
 
-        await check_promises(config, _warned)
+        await check_promises(config)
         async with open_postgres(address) as engine:
             yield engine
     elif path is None:
         async with open_memory() as engine:
             yield engine
     else:
-
-        def broken(error: StoreBroken) -> None:
-            if not fault.done():
-                fault.set_result(error)
-
-        async with open_sqlite(path, broken=broken, vfs=vfs) as engine:
+        async with open_sqlite(path, broken=fault.note, vfs=vfs) as engine:
             yield engine
 
 
@@ -64,8 +52,3 @@ async def open_security_codes(
     (row, secret), *_older = await maker.unwrapped("", [KeyPurpose.CODE_NAME])
     async with open_codes(config.redis, breaker, MacKey(row.key_id, secret)) as codes:
         yield codes
-
-
-def _warned(finding: Finding) -> None:
-    """Tell of a broken promise that the operator chose to start with."""
-    _log.warning("promise broken", problem=f"{finding.rule.id}: {finding.now}")

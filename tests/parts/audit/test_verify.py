@@ -172,7 +172,7 @@ def test_the_plan_sorts_nothing(dsn: str) -> None:
     from vault.adapters.audit_verify import server  # noqa: PLC0415
 
     with open_trail(as_auditor(dsn)) as trail:
-        plan = _plan(trail, "EXPLAIN " + server._RECORDS.replace("$1", "'chn_1'"))
+        plan = _plan(trail, "EXPLAIN " + server._STATEMENTS.records.replace("$1", "'chn_1'"))
     assert "Sort" not in plan.replace("Sort Key", "")
     assert "Seq Scan" not in plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 from tests.parts.servers.kafka import KafkaServer
 
 Subject = tuple[str, str]
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -34,7 +36,12 @@ class Seen:
 
 
 def events(kafka: KafkaServer, topic: str) -> list[Message]:
-    """Return all committed messages of a topic, each partition's in order."""
+    """Return all committed messages of a topic, each partition's in order.
+
+    A commit is answered before its marks are in every partition, and a consumer of committed
+    messages does not look past what is still open: so up to what was written when this began.
+    """
+    written = _ends(kafka, topic)
     consumer = Consumer(
         {
             "bootstrap.servers": kafka.address,
@@ -47,20 +54,41 @@ def events(kafka: KafkaServer, topic: str) -> list[Message]:
     )
     found: list[Message] = []
     try:
-        partitions = list(consumer.list_topics(topic, 30).topics[topic].partitions)
-        consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
+        consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in written])
         ended: set[int | None] = set()
-        while len(ended) < len(partitions):
-            message = consumer.poll(30)
+        until = time.monotonic() + PATIENCE_S
+        while len(ended) < len(written):
+            message = consumer.poll(PATIENCE_S)
             assert message is not None, "the topic does not answer"
-            error = message.error()
+            assert time.monotonic() < until, "a transaction stays open"
+            error, partition = message.error(), message.partition()
             if error is None:
                 found.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                ended.add(message.partition())
+                offset = message.offset()
+                assert partition is not None
+                assert offset is not None
+                if offset >= written[partition]:
+                    ended.add(partition)
+                else:  # told once only: ask again from here
+                    consumer.seek(TopicPartition(topic, partition, offset))
     finally:
         consumer.close()
     return found
+
+
+def _ends(kafka: KafkaServer, topic: str) -> dict[int, int]:
+    """Return how far each partition is written, committed or not."""
+    config = {"bootstrap.servers": kafka.address, "group.id": "a-test", "log_level": 0}
+    consumer = Consumer({**config, "isolation.level": "read_uncommitted"})
+    try:
+        partitions = list(consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions)
+        return {
+            each: consumer.get_watermark_offsets(TopicPartition(topic, each), PATIENCE_S)[1]
+            for each in partitions
+        }
+    finally:
+        consumer.close()
 
 
 def headers(message: Message) -> dict[str, str]:

@@ -148,6 +148,8 @@ class Config(ServiceConfig):
     listen: str = "127.0.0.1:50051"
     ops_listen: str = "127.0.0.1:9451"
     health_listen: str = "127.0.0.1:50061"
+    database_url: str = "sqlite:///test.db"
+    kafka_name = "test"
     password: SecretStr = SecretStr("")
 
 

@@ -10,64 +10,27 @@ from urllib.parse import quote
 
 import apsw
 
-from vault.adapters.audit_verify.trail import (
-    NotReadable,
-    StoredChain,
-    StoredRecord,
-    as_bytes,
-    as_number,
+from vault.adapters.audit_verify.rows import Statements, TrailOfRows
+from vault.adapters.audit_verify.trail import NotReadable
+
+_STATEMENTS: Final = Statements(
+    chains="SELECT chain, sequence, hash, ended FROM chains ORDER BY chain",
+    name="SELECT min(chain) FROM audit WHERE chain > ?",  # one index step a chain
+    records="SELECT sequence, time, record, hash FROM audit WHERE chain = ? ORDER BY sequence",
+    record=(
+        "SELECT sequence, time, record, hash FROM audit WHERE chain = ? AND sequence = ? LIMIT 1"
+    ),
 )
-from vault.domain.queries import Checkpoint
-
-_CHAINS: Final = "SELECT chain, sequence, hash, ended FROM chains ORDER BY chain"
-_NAME: Final = "SELECT min(chain) FROM audit WHERE chain > ?"  # one index step a chain
-_RECORDS: Final = "SELECT sequence, time, record, hash FROM audit WHERE chain = ? ORDER BY sequence"
-_RECORD: Final = (
-    "SELECT sequence, time, record, hash FROM audit WHERE chain = ? AND sequence = ? LIMIT 1"
-)
-_CHECKPOINT: Final = "SELECT number, time, body, key_id, signature FROM checkpoints"
 
 
-class AuditFile:
+class AuditFile(TrailOfRows):
     """`Trail` over SQLite, one row at a time."""
+
+    statements = _STATEMENTS
 
     def __init__(self, db: apsw.Connection, *, shared: bool = False) -> None:
         self._db: Final = db
         self.shared: Final = shared
-
-    def chains(self) -> Iterator[StoredChain]:
-        """Return all chains' heads."""
-        for chain, sequence, digest, ended in self._rows(_CHAINS):
-            yield StoredChain(str(chain), as_number(sequence), as_bytes(digest), bool(ended))
-
-    def recorded_chains(self) -> Iterator[str]:
-        """Return the names of all chains that have records."""
-        last = ""
-        while True:
-            (found,) = next(self._rows(_NAME, last))
-            if found is None:
-                return
-            last = str(found)
-            yield last
-
-    def records(self, chain: str) -> Iterator[StoredRecord]:
-        """Return a chain's records in the order of their numbers."""
-        for row in self._rows(_RECORDS, chain):
-            yield _record(row)
-
-    def record(self, chain: str, sequence: int) -> StoredRecord | None:
-        """Return one record."""
-        for row in self._rows(_RECORD, chain, sequence):
-            return _record(row)
-        return None
-
-    def checkpoints(self, *, newest_first: bool = False) -> Iterator[Checkpoint]:
-        """Return all checkpoints by number."""
-        order = " ORDER BY number DESC" if newest_first else " ORDER BY number"
-        for number, time, body, key_id, signature in self._rows(_CHECKPOINT + order):
-            yield Checkpoint(
-                as_number(number), as_number(time), as_bytes(body), str(key_id), as_bytes(signature)
-            )
 
     def _rows(self, sql: str, *values: str | int) -> Iterator[tuple[Any, ...]]:
         try:
@@ -98,8 +61,3 @@ def open_audit_file(path: Path) -> Iterator[AuditFile]:
         yield AuditFile(db)
     finally:
         db.close(force=True)
-
-
-def _record(row: tuple[Any, ...]) -> StoredRecord:
-    sequence, time, record, digest = row
-    return StoredRecord(as_number(sequence), as_number(time), as_bytes(record), as_bytes(digest))

@@ -13,14 +13,8 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from vault.adapters.audit_verify.trail import (
-    NotReadable,
-    StoredChain,
-    StoredRecord,
-    as_bytes,
-    as_number,
-)
-from vault.domain.queries import Checkpoint
+from vault.adapters.audit_verify.rows import Statements, TrailOfRows
+from vault.adapters.audit_verify.trail import NotReadable, StoredRecord
 
 T = TypeVar("T")
 PAGE: Final = 1_000
@@ -38,68 +32,35 @@ SET LOCAL enable_seqscan = off;
 SET LOCAL enable_sort = off;
 SET LOCAL jit = off;
 """
-_CHAINS: Final = 'SELECT chain, sequence, hash, ended FROM chains ORDER BY chain COLLATE "C"'
-_NAME: Final = "SELECT min(chain) FROM audit WHERE chain > $1"  # one index step a chain and day
-_RECORDS: Final = (
-    "SELECT sequence, time, record, hash FROM audit WHERE chain = $1 ORDER BY sequence, time"
-)
-_RECORD: Final = (
-    "SELECT sequence, time, record, hash FROM audit"
-    " WHERE chain = $1 AND sequence = $2 ORDER BY time LIMIT 1"
-)
-_CHECKPOINTS: Final = (
-    "SELECT number, time, body, key_id, signature FROM checkpoints ORDER BY number"
+_STATEMENTS: Final = Statements(
+    chains='SELECT chain, sequence, hash, ended FROM chains ORDER BY chain COLLATE "C"',
+    name="SELECT min(chain) FROM audit WHERE chain > $1",  # one index step a chain and day
+    records=(
+        "SELECT sequence, time, record, hash FROM audit WHERE chain = $1 ORDER BY sequence, time"
+    ),
+    record=(
+        "SELECT sequence, time, record, hash FROM audit"
+        " WHERE chain = $1 AND sequence = $2 ORDER BY time LIMIT 1"
+    ),
 )
 _MOST: Final = 1 << 62
 
 
-class ServerTrail:
+class ServerTrail(TrailOfRows):
     """`Trail` over PostgreSQL; used from one thread."""
 
     shared: Final = True
+    statements = _STATEMENTS
 
     def __init__(self, runner: asyncio.Runner, db: asyncpg.Connection) -> None:
         self._runner: Final = runner
         self._db: Final = db
 
-    def chains(self) -> Iterator[StoredChain]:
-        """Return all chains' heads."""
-        for chain, sequence, digest, ended in self._rows(_CHAINS):
-            yield StoredChain(str(chain), as_number(sequence), as_bytes(digest), bool(ended))
-
-    def recorded_chains(self) -> Iterator[str]:
-        """Return the names of all chains that have records."""
-        last = ""
-        while True:
-            (found,) = next(self._rows(_NAME, last))
-            if found is None:
-                return
-            last = str(found)
-            yield last
-
-    def records(self, chain: str) -> Iterator[StoredRecord]:
-        """Return a chain's records in the order of their numbers."""
-        for row in self._rows(_RECORDS, chain):
-            yield _record(row)
-
     def record(self, chain: str, sequence: int) -> StoredRecord | None:
         """Return one record."""
-        if not -_MOST < sequence < _MOST:
-            return None
-        for row in self._rows(_RECORD, chain, sequence):
-            return _record(row)
-        return None
+        return super().record(chain, sequence) if -_MOST < sequence < _MOST else None
 
-    def checkpoints(self, *, newest_first: bool = False) -> Iterator[Checkpoint]:
-        """Return all checkpoints by number."""
-        for number, time, body, key_id, signature in self._rows(
-            _CHECKPOINTS + (" DESC" if newest_first else "")
-        ):
-            yield Checkpoint(
-                as_number(number), as_number(time), as_bytes(body), str(key_id), as_bytes(signature)
-            )
-
-    def _rows(self, sql: str, *values: object) -> Iterator[Sequence[Any]]:
+    def _rows(self, sql: str, *values: str | int) -> Iterator[Sequence[Any]]:
         cursor = self._run(_opened(self._db, sql, values))
         while page := self._run(_page(cursor)):
             yield from page
@@ -159,8 +120,3 @@ async def _opened(db: asyncpg.Connection, sql: str, values: Sequence[object]) ->
 async def _page(cursor: Any) -> list[Sequence[Any]]:
     rows: list[Sequence[Any]] = await cursor.fetch(PAGE, timeout=PAGE_S)
     return rows
-
-
-def _record(row: Sequence[Any]) -> StoredRecord:
-    sequence, time, record, digest = row
-    return StoredRecord(as_number(sequence), as_number(time), as_bytes(record), as_bytes(digest))
