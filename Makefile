@@ -42,6 +42,10 @@ test: setup  ## The whole story on memory and SQLite, ten minutes at most
 test-parts: setup  ## The adapters against real servers, which it installs and starts: 20 minutes at most
 	@bash tools/parts.sh $(ARGS)
 
+.PHONY: test-kit
+test-kit: setup  ## Clients in other languages, charts, image, conformance: 20 minutes at most
+	@bash tools/kit.sh $(ARGS)
+
 .PHONY: lock
 lock: setup  ## Renew requirements/*.txt from pyproject.toml, with hashes
 	@bash tools/lock.sh

@@ -28,5 +28,5 @@ python tools/doctor_page.py --check
 step "own rules: names, files, prints of messages"
 python tools/own_rules.py
 step "shell and workflow syntax"
-for script in tools/*.sh .ci/run; do bash -n "$script"; done
+for script in tools/*.sh tools/*/*.sh .ci/run; do bash -n "$script"; done
 echo "check: all good"

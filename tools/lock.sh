@@ -11,6 +11,9 @@ options=(-c requirements/pins.txt --generate-hashes --no-emit-index-url --no-hea
   --extra envoy "${options[@]}" -o requirements/dev.txt
 "$scratch/uv/bin/uv" pip compile "$scratch/pyproject.toml" --extra production --extra envoy \
   "${options[@]}" -o requirements/server.txt
+# The Python client's example installs what a user of the distribution would.
+"$scratch/uv/bin/uv" pip compile client/pyproject.toml "${options[@]}" \
+  -o examples/clients/python/requirements.txt
 # Patroni runs in the failover tests, on Debian's own Python: no pin of ours concerns it.
 "$scratch/uv/bin/uv" pip compile requirements/patroni.in "${options[@]:2}" \
   -o requirements/patroni.txt

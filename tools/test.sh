@@ -7,6 +7,6 @@ trap 'rm -rf "$scratch"' EXIT
 export COVERAGE_FILE=$scratch/coverage
 echo "test: unit, contract, property, crash, end to end"
 python -m coverage run -m pytest -n 2 --dist worksteal -q -p no:cacheprovider \
-  --ignore tests/parts tests
+  --ignore tests/parts --ignore tests/kit tests
 python -m coverage combine --quiet
 python -m coverage report --fail-under 95 --skip-covered | tail -40
