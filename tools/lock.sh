@@ -14,6 +14,11 @@ options=(-c requirements/pins.txt --generate-hashes --no-emit-index-url --no-hea
 # The Python client's example installs what a user of the distribution would.
 "$scratch/uv/bin/uv" pip compile client/pyproject.toml "${options[@]}" \
   -o examples/clients/python/requirements.txt
+# What builds the image, and what checks the charts.
+for each in build kit; do
+  "$scratch/uv/bin/uv" pip compile "requirements/$each.in" "${options[@]:2}" \
+    -o "requirements/$each.txt"
+done
 # Patroni runs in the failover tests, on Debian's own Python: no pin of ours concerns it.
 "$scratch/uv/bin/uv" pip compile requirements/patroni.in "${options[@]:2}" \
   -o requirements/patroni.txt
