@@ -38,7 +38,8 @@ class RawCall(Protocol):
         """Return text metadata by lower-case key; repeated keys are joined by a comma.
 
         Joined, so that a second `cardvault-tenant` can't override the first: it makes a name
-        that is on nobody's list. The guard calls this once.
+        that is on nobody's list. The guard calls this once, and where calls are traced
+        (`chassis.traced_calls`) it is called once before: keep what was made.
         """
         ...
 

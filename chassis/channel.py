@@ -1,7 +1,7 @@
 """Open client channels the way this product wants to be called: mTLS, retries in the channel."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import grpc
@@ -45,11 +45,14 @@ def tenant_metadata(tenant: str) -> tuple[tuple[str, str], ...]:
     return ((TENANT_KEY, tenant),)
 
 
-def open_channel(target: str, files: TlsFiles) -> grpc.aio.Channel:
+def open_channel(
+    target: str, files: TlsFiles, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
+) -> grpc.aio.Channel:
     """Open an mTLS channel; raises CertificateInvalid. The caller closes it."""
     return grpc.aio.secure_channel(
         target,
         channel_credentials(files),
+        interceptors=interceptors,
         options=(
             ("grpc.service_config", service_config_json()),
             ("grpc.max_receive_message_length", MESSAGE_LIMIT),

@@ -20,6 +20,8 @@ from chassis.events.address import PATTERN as EVENTS_URL
 from chassis.events.address import KafkaSettings, kafka_settings, parse_events_url
 from chassis.postgres.address import Pooler
 from chassis.tls import TlsFiles
+from chassis.tracing.settings import PATTERN as TRACES_URL
+from chassis.tracing.settings import TraceSettings, parse_endpoint
 
 SECRETS_DIRECTORY: Final = "/run/secrets"
 
@@ -94,6 +96,15 @@ class ServiceConfig(BaseSettings):
     """Wait after NOT_SERVING, until endpoints have noticed."""
     drain_timeout: timedelta = timedelta(seconds=20)
     """How long calls in flight may take after SIGTERM."""
+    otlp_endpoint: str | None = Field(default=None, pattern=TRACES_URL)
+    """Where traces go, by OTLP over gRPC: `http://host:port` or `https://host:port`. Unset, there
+    are none; see howto/traces.md."""
+    otlp_ca: Path | None = None
+    """Who vouches for that receiver's certificate, in place of the public authorities."""
+    trace_ratio: float = Field(default=0.01, ge=0.0, le=1.0)
+    """Share of the calls traced whose callers do not say whether to."""
+    trace_most: int = Field(default=50, ge=1, le=100_000)
+    """Calls traced a second at most, also of callers who ask for it."""
 
     @field_validator("listen", "ops_listen", "health_listen")
     @classmethod
@@ -105,6 +116,13 @@ class ServiceConfig(BaseSettings):
     @classmethod
     def _events_url(cls, text: str) -> str:
         parse_events_url(text)
+        return text
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _otlp_endpoint(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_endpoint(text)
         return text
 
     @field_validator("default_deadline", "stream_deadline")
@@ -129,6 +147,8 @@ class ServiceConfig(BaseSettings):
         if self.environment == "production":
             if self.kafka is not None and self.kafka.address.exposed:
                 raise ValueError("Kafka across a network takes TLS: kafkas://")
+            if self.traces is not None and self.traces.exposed:
+                raise ValueError("traces across a network take TLS: https://")
             if self.development:
                 raise ValueError("development features can't be on in production")
         return self
@@ -149,6 +169,15 @@ class ServiceConfig(BaseSettings):
             self.events_ca,
             self.events_certificate,
             self.events_key,
+        )
+
+    @property
+    def traces(self) -> TraceSettings | None:
+        """Return where traces go, or None for none."""
+        if self.otlp_endpoint is None:
+            return None
+        return TraceSettings(
+            self.kafka_name, self.otlp_endpoint, self.trace_ratio, self.trace_most, self.otlp_ca
         )
 
     @property

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -23,32 +23,49 @@ def leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
+class OnSignal(Protocol):
+    """Have a function called on the event loop whenever this process gets a signal."""
+
+    def __call__(self, number: int, handler: Callable[[], None], /) -> object:
+        """Take the signal over."""
+
+
 async def until_signalled(
-    running: AbstractAsyncContextManager[object], retire: Callable[[], None] | None = None
+    running: AbstractAsyncContextManager[object],
+    retire: Callable[[], None] | None = None,
+    on_signal: OnSignal | None = None,
 ) -> None:
     """Keep a service running until SIGTERM or SIGINT, then leave it: it drains.
 
     A worker is told by its supervisor alone: by SIGTERM, or, where another takes its place, by
     `RETIRE`, on which `retire` is called first. A SIGINT from the terminal is not for it.
+    `on_signal` is the event loop's own, unless signals reach this process in another way.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    on_signal = on_signal or asyncio.get_running_loop().add_signal_handler
+    on_signal(signal.SIGTERM, stop.set)
     if retire is None:
-        loop.add_signal_handler(signal.SIGINT, stop.set)
+        on_signal(signal.SIGINT, stop.set)
     else:
 
         def retired() -> None:
             retire()
             stop.set()
 
-        loop.add_signal_handler(signal.SIGINT, lambda: None)
-        loop.add_signal_handler(RETIRE, retired)
+        on_signal(signal.SIGINT, lambda: None)
+        on_signal(RETIRE, retired)
     async with running:
         await stop.wait()
 
 
 def run_service(
+    main: Coroutine[Any, Any, None], known: tuple[type[Exception], ...]
+) -> list[Exception]:
+    """Run a service to its end in an event loop of its own; see `run_inside`."""
+    return run(run_inside(main, known))
+
+
+async def run_inside(
     main: Coroutine[Any, Any, None], known: tuple[type[Exception], ...]
 ) -> list[Exception]:
     """Run a service to its end; return the failures that it may show, none for an orderly stop.
@@ -57,7 +74,7 @@ def run_service(
     its type and frames are logged, since its text could hold anything; the process then exits 1.
     """
     try:
-        run(main)
+        await main
     except Exception as error:  # noqa: BLE001 - the last place where one can be told
         found = leaves(error)
     else:

@@ -1,12 +1,11 @@
 """Serve guarded routes with grpc.aio: the reference transport.
 
-No interceptors, no serialisers: bytes go to the guard as they come. This is the only module that
-aborts a call.
+No serialisers, and no interceptor but the one that traces (which costs unsampled calls its filter):
+bytes go to the guard as they come. This is the only module that aborts a call.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Final, Never, TypeAlias
 
@@ -17,6 +16,9 @@ from grpc_reflection.v1alpha import reflection
 from chassis.guard import Guarded, StreamCall, UnaryCall
 from chassis.health import Health
 from chassis.status import StatusError
+from chassis.tls import ServerCertificates
+from chassis.tracing.open import Tracing
+from chassis.transport import GrpcOptions, Unguarded
 
 # Quoted: only the type stubs are generic.
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
@@ -25,32 +27,8 @@ _CODES: Final[Mapping[int, grpc.StatusCode]] = {
     code.value[0]: code  # each is (number, name)
     for code in grpc.StatusCode
 }
+_LAST_PROBES_S: Final = 1.0
 _HEALTH_NAME: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcLimits:
-    """Bound what one connection may do (reliability-security-operations.md §1.2)."""
-
-    message_bytes: int = 4 << 20
-    metadata_bytes: int = 8 << 10
-    streams: int = 128
-    connection_age: timedelta = timedelta(minutes=5)  # gRPC adds ±10 % of its own
-    connection_age_grace: timedelta = timedelta(seconds=30)
-    keepalive: timedelta = timedelta(minutes=2)
-    keepalive_timeout: timedelta = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True)
-class GrpcOptions:
-    """Say where and how to serve. Port 0 takes a free one."""
-
-    listen: str
-    health_listen: str | None = None
-    drain: timedelta = timedelta(seconds=20)
-    reuse_port: bool = False  # several worker processes on one port; off, a second server fails
-    reflection: bool = False  # development only
-    limits: GrpcLimits = GrpcLimits()
 
 
 class GrpcCall:
@@ -87,13 +65,14 @@ class GrpcServer:
     """Control a running server: `port`, `health_port`, and when it takes traffic."""
 
     def __init__(
-        self, servers: Sequence[grpc.aio.Server], health: Health, ports: tuple[int, int | None]
+        self, api: grpc.aio.Server, health: Health, port: int, plain: "PlainHealth | None"
     ) -> None:
-        self._servers: Final = servers
+        self._api: Final = api
+        self._plain: Final = plain
         self._health: Final = health
         self._stopped = False
-        self.port: Final = ports[0]
-        self.health_port: Final = ports[1]
+        self.port: Final = port
+        self.health_port: Final = None if plain is None else plain.port
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -114,50 +93,76 @@ class GrpcServer:
             return
         self._stopped = True
         await self._health.close()
-        for server in self._servers:  # the API first: health answers NOT_SERVING meanwhile
-            await server.stop(grace.total_seconds())
+        await self._api.stop(grace.total_seconds())
+        if self._plain is not None:  # last: it answers NOT_SERVING meanwhile
+            await self._plain.stop()
 
 
 @asynccontextmanager
 async def serving(
     routes: Iterable[Guarded],
-    credentials: grpc.ServerCredentials,
+    certificates: ServerCertificates,
     options: GrpcOptions,
     *,
     on_unknown_method: Callable[[], object] = lambda: None,
-    unguarded: Sequence[grpc.GenericRpcHandler] = (),
+    unguarded: Unguarded | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[GrpcServer]:
-    """Serve until the block is left, then drain for `options.drain`.
-
-    `credentials` come from `ServerCertificates.credentials()`, so that mTLS is on. `unguarded`
-    handlers are asked before the routes and pass no guard: a benchmark's empty call is one, no
-    service has any. Raises OSError when an address can't be bound.
-    """
+    """Serve until the block is left, then drain for `options.drain`: a `Transport`."""
     guarded = tuple(routes)
     services = sorted({item.route.service for item in guarded})
     health = Health(services)
-    api = grpc.aio.server(options=_arguments(options, options.limits.streams))
+    paths = [item.route.path for item in guarded]
+    api = grpc.aio.server(
+        interceptors=None if tracing is None else tracing.server_interceptors(paths),
+        options=_arguments(options, options.limits.streams),
+    )
     health_pb2_grpc.add_HealthServicer_to_server(health, api)
     if options.reflection:
         names = (*services, _HEALTH_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, api)
     # The router last: it counts misses.
-    api.add_generic_rpc_handlers((*unguarded, _Router(guarded, on_unknown_method)))
+    router = _Router(guarded, on_unknown_method)
+    api.add_generic_rpc_handlers((router,) if unguarded is None else (_Open(unguarded), router))
+    credentials = certificates.credentials()
     port = _bind(lambda: api.add_secure_port(options.listen, credentials))
-    servers, health_port = [api], None
-    if options.health_listen is not None:
-        plain = grpc.aio.server(options=_arguments(options, streams=16))
-        health_pb2_grpc.add_HealthServicer_to_server(health, plain)
-        address = options.health_listen
-        health_port = _bind(lambda: plain.add_insecure_port(address))
-        servers.append(plain)
-    running = GrpcServer(servers, health, (port, health_port))
+    async with AsyncExitStack() as stack:
+        plain = None
+        if options.health_listen is not None:
+            plain = await stack.enter_async_context(serving_health(health, options))
+        running = GrpcServer(api, health, port, plain)
+        try:
+            await api.start()
+            yield running
+        finally:
+            await running.stop(options.drain)
+
+
+class PlainHealth:
+    """Control the port of the probes: gRPC health without TLS, and nothing else."""
+
+    def __init__(self, server: grpc.aio.Server, port: int) -> None:
+        self._server: Final = server
+        self.port: Final = port
+
+    async def stop(self) -> None:
+        """End it: whoever watched has heard that the service is closed."""
+        await self._server.stop(_LAST_PROBES_S)
+
+
+@asynccontextmanager
+async def serving_health(health: Health, options: GrpcOptions) -> AsyncIterator[PlainHealth]:
+    """Serve the probes on `options.health_listen`. Raises OSError."""
+    address = options.health_listen
+    assert address is not None  # noqa: S101 - the caller has looked
+    server = grpc.aio.server(options=_arguments(options, streams=16))
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    running = PlainHealth(server, _bind(lambda: server.add_insecure_port(address)))
+    await server.start()
     try:
-        for server in servers:
-            await server.start()
         yield running
     finally:
-        await running.stop(options.drain)
+        await running.stop()
 
 
 class _Router(grpc.GenericRpcHandler):
@@ -173,6 +178,28 @@ class _Router(grpc.GenericRpcHandler):
         if found is None:
             self._on_unknown()
         return found
+
+
+class _Open(grpc.GenericRpcHandler):
+    """Find what passes no guard; each is wrapped once."""
+
+    def __init__(self, unguarded: Unguarded) -> None:
+        self._find: Final = unguarded
+        self._found: Final[dict[str, Method]] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Method | None":
+        """Return the handler, or None: it is the router's then."""
+        path = handler_call_details.method
+        if path not in self._found:
+            answer = self._find(path)
+            if answer is None:
+                return None
+
+            async def behave(request: bytes, _context: Context) -> bytes:
+                return await answer(request)
+
+            self._found[path] = grpc.unary_unary_rpc_method_handler(behave)
+        return self._found[path]
 
 
 def _method(item: Guarded) -> Method:

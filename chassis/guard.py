@@ -7,7 +7,7 @@ cancellation leave it; no text of any other exception does (blueprint, "Transpor
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -38,11 +38,8 @@ Translate = Callable[[Exception], StatusError | None]
 """Map a domain error to its status; None for one it doesn't know."""
 OnRefused = Callable[[Identity | None, str, str, str, str], Awaitable[None]]
 """Hear of a refusal at the door: identity, "package.Service/Method", tenant, reason, origin."""
-Tracer = Callable[[str, RawCall], AbstractContextManager[object] | None]
-"""Open a span around a call; None when the call isn't sampled, which must cost nothing."""
 
 _log = structlog.get_logger("chassis.guard")
-_NO_SPAN: Final = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,6 @@ class Guard:
     on_refused: OnRefused
     limits: CallLimits
     in_flight: InFlight
-    tracer: Tracer | None = None
 
     def __post_init__(self) -> None:
         """Show the calls in flight to whoever scrapes."""
@@ -136,11 +132,6 @@ class _Door:
             retry_after=self.guard.limits.retry_after,
         )
 
-    def span(self, raw: RawCall) -> AbstractContextManager[object]:
-        """Return the span of a sampled call, or a shared empty context."""
-        tracer = self.guard.tracer
-        return (tracer(self.method, raw) if tracer is not None else None) or _NO_SPAN
-
     def time_left(self, call: Call) -> asyncio.Timeout:
         """Return the limit the guard itself puts on reads and streams."""
         deadline = call.deadline
@@ -184,7 +175,7 @@ class _Door:
 def _unary(door: _Door) -> UnaryCall:
     handler = cast("Callable[[Message, Call], Awaitable[Message]]", door.route.handler)
     monotonic, enter, leave, open_call = door.monotonic, door.enter, door.leave, door.open
-    observe, bounded, traced = door.metrics.observe, door.bounded, door.guard.tracer is not None
+    observe, bounded = door.metrics.observe, door.bounded
 
     async def answer(request: bytes, raw: RawCall, started: float) -> bytes:
         message, call = open_call(request, raw, started)
@@ -205,9 +196,6 @@ def _unary(door: _Door) -> UnaryCall:
             raise door.shed()
         code = Code.OK
         try:
-            if traced:
-                with door.span(raw):
-                    return await answer(request, raw, started)
             return await answer(request, raw, started)
         except BaseException as error:
             if _ends_the_task(error):
@@ -231,17 +219,17 @@ def _stream(door: _Door) -> StreamCall:
             raise door.shed()
         code = Code.OK
         try:
-            with door.span(raw):
-                async with aclosing(_replies(door, request, raw, started)) as replies:
-                    async for reply in replies:
-                        yield reply
-                return
+            async with aclosing(_replies(door, request, raw, started)) as replies:
+                async for reply in replies:
+                    yield reply
         except BaseException as error:
             if isinstance(error, GeneratorExit) or _ends_the_task(error):
                 code = Code.CANCELLED
                 raise
             status = await door.status_of(error)
             code = status.code
+        else:
+            return
         finally:
             door.leave()
             door.metrics.observe(code, door.monotonic() - started)

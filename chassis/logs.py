@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from chassis import spans
 from chassis.failures import describe
 from chassis.redaction import redact
 
@@ -105,6 +106,7 @@ def configure_logs(
     threshold = logging.getLevelNamesMapping()[level]
     processors: list[structlog.typing.Processor] = [
         _naming(service, worker),
+        _traced,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _exception_without_text,
@@ -167,6 +169,14 @@ def _naming(service: str, worker: int | None) -> Callable[[object, str, _Event],
         return event
 
     return name
+
+
+def _traced(_logger: object, _method: str, event: _Event) -> _Event:
+    """Say which sampled call a line is about."""
+    span = spans.current()
+    if span is not None:
+        event["trace_id"], event["span_id"] = span.trace_id, span.span_id
+    return event
 
 
 def _exception_without_text(_logger: object, _method: str, event: _Event) -> _Event:

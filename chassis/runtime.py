@@ -50,12 +50,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
     grpc.aio works with exactly one loop a process; nothing else may start another.
     """
+    settle()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+def settle() -> None:
+    """Set the interpreter up for serving; call it when all is imported."""
     # A database thread gives the GIL up at every call and waits for it again, by default up to
     # 5 ms each time while the loop is busy: that was most of the latency at 1,000 calls a second.
     sys.setswitchinterval(0.0005)
     _calm_collector()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
 
 
 def _calm_collector() -> None:

@@ -94,7 +94,7 @@ class ServerCertificates:
         on_failure: Callable[[str], object] = lambda _problem: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._files: Final = files
+        self.files: Final = files
         self._on_loaded: Final = on_loaded
         self._on_failure: Final = on_failure
         self._monotonic: Final = monotonic
@@ -138,7 +138,7 @@ class ServerCertificates:
             if stamps == self._seen:
                 return None
             try:
-                self._pair = read_key_pair(self._files)
+                self._pair = read_key_pair(self.files)
             except CertificateInvalid as error:
                 self._on_failure(str(error))
                 return None  # `_seen` stays: looked at again, in case the second file follows
@@ -148,7 +148,7 @@ class ServerCertificates:
 
     def _stamps(self) -> tuple[tuple[int, int, int], ...]:
         found = []
-        for path in (self._files.ca, self._files.certificate, self._files.key):
+        for path in (self.files.ca, self.files.certificate, self.files.key):
             try:
                 stat = path.stat()
             except OSError:

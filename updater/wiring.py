@@ -18,11 +18,13 @@ from chassis.events.readings import RelayMetrics
 from chassis.events.relay import PASSING, EventRelay
 from chassis.failures import describe
 from chassis.fault import Fault
-from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
+from chassis.grpc_transport import serving
 from chassis.identity import Identity
 from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes, serving_ops
 from chassis.pulse import Pulse
+from chassis.tracing.open import Tracing, open_tracing
+from chassis.transport import GrpcOptions, Server
 from chassis.validation import Validation
 from updater.adapters.exchange_directory import ExchangeDirectory
 from updater.adapters.exchange_on_duty import ExchangeOnDuty
@@ -56,7 +58,7 @@ _log = structlog.get_logger("updater")
 class RunningUpdater:
     """An updater that serves."""
 
-    server: GrpcServer
+    server: Server
     ops_port: int
     updater: Updater
     worker: Worker
@@ -67,6 +69,7 @@ async def open_updater(
     config: UpdaterConfig,
     clock: Clock | None = None,
     broken: Callable[[StoreBroken], None] = lambda _fault: None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Updater]:
     """Open everything but the server: what `run-once` needs. Raises UpdaterError."""
     async with AsyncExitStack() as stack:
@@ -74,7 +77,8 @@ async def open_updater(
         marks = load_marks(config.exchange_keys)
         await check_promises(config)
         engine = await stack.enter_async_context(open_engine(config, broken))
-        channel = open_channel(config.vault_address, config.client_tls)
+        traced = () if tracing is None else tracing.client_interceptors()
+        channel = open_channel(config.vault_address, config.client_tls, traced)
         await stack.enter_async_context(channel)
         ports = Ports(
             vault=VaultClient(channel),
@@ -112,8 +116,11 @@ async def running_updater(
     pulse = Pulse(metrics.loop_lag.set)
     counted = UpdaterMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
+        tracing = await stack.enter_async_context(open_tracing(config.traces, metrics))
         fault = Fault()
-        updater = await stack.enter_async_context(open_updater(config, broken=fault.note))
+        updater = await stack.enter_async_context(
+            open_updater(config, broken=fault.note, tracing=tracing)
+        )
         worker = Worker(
             updater.cycle,
             config.ask_interval,
@@ -145,9 +152,10 @@ async def running_updater(
         server = await stack.enter_async_context(
             serving(
                 [guard.wrap(route) for route in table],
-                certificates.credentials(),
+                certificates,
                 options,
                 on_unknown_method=metrics.unknown_method,
+                tracing=tracing,
             )
         )
         working = work_while_on_duty(updater.ports.duty, worker.run, partial(_on_duty, counted))

@@ -33,7 +33,7 @@ class KafkaAddress:
     @property
     def exposed(self) -> bool:
         """Tell whether events cross a network without TLS."""
-        return not self.tls and not all(_loopback(host) for host, _port in self.brokers)
+        return not self.tls and not all(loopback(host) for host, _port in self.brokers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ def kafka_settings(
     return KafkaSettings(address, f"{service}-{address.topic}", ca, certificate, key)
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself."""
     if host == "localhost":
         return True
     try:

@@ -158,6 +158,8 @@ class _TransactionalProducer:
     def _produce(self, producer: Producer, row: Event, answered: Any) -> None:
         attributes = self._source.attributes(row)
         headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+        if "traceparent" in attributes:  # where tracing libraries look for it
+            headers.append(("traceparent", attributes["traceparent"].encode()))
         producer.produce(
             self._topic,
             key=row.subject.encode(),

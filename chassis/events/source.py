@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,6 +19,8 @@ class EventSource:
 
     name: str
     schemas: Mapping[str, str]
+    traceparent_in: Callable[[bytes], str] = lambda _payload: ""
+    """Find the Trace Context in a payload; empty for none."""
 
     def attributes(self, event: Event) -> dict[str, str]:
         """Return an event's CloudEvents 1.0 attributes, `datacontenttype` left to the binding."""
@@ -36,4 +38,11 @@ class EventSource:
         for start, schema in self.schemas.items():
             if event.type.startswith(start):
                 found["dataschema"] = f"proto:{schema}"
+        traceparent = self.traceparent(event)
+        if traceparent:
+            found["traceparent"] = traceparent  # CloudEvents' Distributed Tracing extension
         return found
+
+    def traceparent(self, event: Event) -> str:
+        """Return the Trace Context of the call that an event is from; empty for none."""
+        return self.traceparent_in(event.payload)

@@ -17,10 +17,13 @@ import asyncpg
 from chassis.postgres.address import Address
 from chassis.postgres.faults import DRIVER, translated, translated_write
 from chassis.postgres.leader import Leader, Lively
+from chassis.spans import step
 from chassis.store_errors import CommitInDoubt, StoreUnavailable, UnsuitableDatabase
+from chassis.tracing.names import DB_SYSTEM
 
 T = TypeVar("T")
 Rows = list[Sequence[Any]]
+_SPAN: Final = {DB_SYSTEM: "postgresql"}  # never a statement, which would be told with its values
 
 
 class Quick(Lively):
@@ -61,9 +64,10 @@ class Reads:
     async def rows(self, sql: str, values: Sequence[Any]) -> Rows:
         """Return all rows of a statement. Raises StoreError."""
         try:
-            async with self._pool.acquire(timeout=self._address.connect_s) as db:
-                rows: Rows = await db.fetch(sql, *values, timeout=self._address.flush_s)
-                return rows
+            with step("db.query", "client", _SPAN):
+                async with self._pool.acquire(timeout=self._address.connect_s) as db:
+                    rows: Rows = await db.fetch(sql, *values, timeout=self._address.flush_s)
+                    return rows
         except UnsuitableDatabase as error:  # found on reconnecting: at the start it is told
             raise StoreUnavailable(str(error)) from None
         except DRIVER as error:
@@ -85,7 +89,8 @@ class Link:
         async with self._turn:
             db = await self._connected()
             try:
-                rows: Rows = await self._unhurried(db, db.fetch(sql, *values))
+                with step("db.read", "client", _SPAN):
+                    rows: Rows = await self._unhurried(db, db.fetch(sql, *values))
             except DRIVER as error:
                 raise self._judged(translated(error)) from None
             return rows
@@ -133,7 +138,8 @@ class Link:
             db = await self._connected()
             self._warned = False
             try:
-                done = await self._unhurried(db, job(db))
+                with step("db.write", "client", _SPAN):
+                    done = await self._unhurried(db, job(db))
             except DRIVER as error:
                 raise self._judged(translated_write(error)) from None
             if self._warned:

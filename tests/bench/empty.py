@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import grpc
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 _PREFIX: Final = "/cardvault.bench.v1.Empty/Reply"
 _MOST_BYTES: Final = 4 << 20
@@ -15,25 +14,14 @@ def empty_path(size: int) -> str:
     return f"{_PREFIX}{size}"
 
 
-class EmptyMethods(grpc.GenericRpcHandler):
-    """Answers `Reply<N>` with N constant bytes. What any Python RPC costs, and nothing else."""
+def empty_method(path: str) -> Callable[[bytes], Awaitable[bytes]] | None:
+    """Answer `Reply<N>` with N constant bytes; None for a path that isn't the bench's."""
+    size = path.removeprefix(_PREFIX)
+    if size == path or not (size.isascii() and size.isdigit()) or int(size) > _MOST_BYTES:
+        return None
+    reply = bytes(int(size))
 
-    def __init__(self) -> None:
-        self._handlers: dict[str, Any] = {}
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Return the handler of a size, made once; None for a path that isn't the bench's."""
-        path: str = handler_call_details.method
-        found = self._handlers.get(path)
-        if found is None and path.startswith(_PREFIX):
-            size = path.removeprefix(_PREFIX)
-            if size.isascii() and size.isdigit() and int(size) <= _MOST_BYTES:
-                found = self._handlers[path] = _replying(bytes(int(size)))
-        return found
-
-
-def _replying(reply: bytes) -> Any:
-    async def empty(_request: bytes, _context: object) -> bytes:
+    async def empty(_request: bytes) -> bytes:
         return reply
 
-    return grpc.unary_unary_rpc_method_handler(empty)
+    return empty

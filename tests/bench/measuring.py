@@ -77,7 +77,10 @@ class Bench:
             sync=sync,
         )
         cells = cells_of(rounds, self._plan.in_flight, self._plan.operations)
-        return StoreResults(self._store.name, self._store.version, cells, open_loop, disk)
+        store = self._store
+        return StoreResults(
+            store.name, store.version, store.transport, cells, open_loop, disk, shared=store.shared
+        )
 
     def _phase(self, operation: Operation, in_flight: int, most_calls: int) -> Phase:
         seconds = self._plan.phase_seconds

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,11 +69,17 @@ class Server:
 
 @contextmanager
 def running_server(
-    directory: Path, store: BenchStore, name: str = "server", *, events: bool = True
+    directory: Path,
+    store: BenchStore,
+    name: str = "server",
+    *,
+    events: bool = True,
+    more: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Serve a store until the block is left; then drain, and close the store in order.
 
-    `name` tells several servers of one directory apart; the events file is for one alone.
+    `name` tells several servers of one directory apart; the events file is for one alone. `more`
+    are further arguments of `tests.bench.server`.
 
     Raises BenchFailed where the server does not come up or does not stop cleanly.
     """
@@ -81,7 +87,14 @@ def running_server(
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.bench.server", "--dir", str(directory)]
     command += ["--database-url", store.url, "--most-seconds", str(MOST_SECONDS)]
-    command += ["--name", name, *([] if events else ["--no-events"])]
+    command += [
+        "--transport",
+        store.transport,
+        "--name",
+        name,
+        *([] if events else ["--no-events"]),
+        *more,
+    ]
     with (directory / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:

@@ -18,13 +18,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.bench import cache_bench
+from tests.bench import cache_bench, tracing_bench
 from tests.bench.machine import this_machine
 from tests.bench.measuring import Bench
 from tests.bench.phases import FULL, IN_FLIGHT, OPERATIONS, QUICK, Plan
 from tests.bench.processes import BenchFailed
 from tests.bench.report import markdown, rewrite, show
-from tests.bench.results import Results, StoreResults, bars_of
+from tests.bench.results import Results, StoreResults, all_bars
 from tests.bench.stores import STORES
 from tests.bench.workers import measured_workers
 
@@ -34,7 +34,7 @@ def measured(plan: Plan, name: str, directory: Path, progress: Progress) -> Stor
     work = Path(tempfile.mkdtemp(prefix=f"run-{name}-", dir=directory))
     with STORES[name](work) as store:
         results = Bench(plan, work, store, progress).run()
-        if store.shared and plan.whole:
+        if store.shared and store.transport == "grpcio" and plan.whole:
             results.workers.extend(measured_workers(plan, work, store))
     shutil.rmtree(work)
     return results
@@ -43,6 +43,17 @@ def measured(plan: Plan, name: str, directory: Path, progress: Progress) -> Stor
 def _cache(plan: Plan) -> str:
     """Measure masked reads with and without Redis, for a run of everything."""
     return cache_bench.table(cache_bench.measure(plan.read_seconds)) if plan.whole else ""
+
+
+def _traces(plan: Plan, names: Sequence[str], directory: Path) -> str:
+    """Measure calls with and without traces, for a run of everything. Raises BenchFailed."""
+    if not plan.whole or "postgres" not in names:
+        return ""
+    work = Path(tempfile.mkdtemp(prefix="run-traces-", dir=directory))
+    with STORES["postgres"](work) as store:
+        found = tracing_bench.table(tracing_bench.measured_traces(plan, work, store))
+    shutil.rmtree(work)
+    return found
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -72,10 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with Progress(console=console, transient=True) as progress:
             stores = [measured(plan, name, options.dir, progress) for name in names]
+            traces = _traces(plan, names, options.dir)
     except BenchFailed as error:
         console.print(f"bench: {error}", style="bold red")
         return 2
-    results = Results(plan.name, machine, stores, _cache(plan))
+    results = Results(plan.name, machine, stores, _cache(plan), traces)
     show(results, console)
     _keep(results, options.dir / "results.json")
     console.print(f"kept in {options.dir / 'results.json'}")
@@ -90,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _keep(results: Results, path: Path) -> None:
     bars = {
-        store.store: [{**asdict(bar), "held": bar.held} for bar in bars_of(store)]
+        store.store: [{**asdict(bar), "held": bar.held} for bar in all_bars(results, store)]
         for store in results.stores
     }
     told = {**asdict(results), "bars": bars, "problems": results.problems}

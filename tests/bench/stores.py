@@ -24,6 +24,8 @@ class BenchStore(Protocol):
     version: str
     shared: bool
     """Whether several vault processes may use it at once."""
+    transport: str
+    """What carries the calls of the vault that is measured on it."""
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that processes of the store itself have used so far."""
@@ -57,6 +59,7 @@ class SqliteFile:
         self._path = directory / "vault.db"
         self.name = "SQLite"
         self.shared = False
+        self.transport = "grpcio"
         self.url = f"sqlite:///{self._path}"
         self.version = f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}"
 
@@ -127,6 +130,7 @@ class PostgresDatabase:
     version: str
     name: str = "PostgreSQL"
     shared: bool = True
+    transport: str = "grpcio"
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of the server and all its backends, ended ones included."""
@@ -173,6 +177,13 @@ def _postgres(_directory: Path) -> Iterator[BenchStore]:
         yield asyncio.run(_database(server))
 
 
+@contextmanager
+def _envoy(directory: Path) -> Iterator[BenchStore]:
+    with _postgres(directory) as store:
+        store.name, store.transport = "PostgreSQL, Envoy", "envoy"
+        yield store
+
+
 async def _database(server: PostgresServer) -> PostgresDatabase:
     url = await server.database()
     db = await asyncpg.connect(url)
@@ -186,5 +197,7 @@ async def _database(server: PostgresServer) -> PostgresDatabase:
 STORES: Final[dict[str, Callable[[Path], AbstractContextManager[BenchStore]]]] = {
     "sqlite": _sqlite,
     "postgres": _postgres,
+    "envoy": _envoy,
 }
-"""Each opens a fresh, empty store for a run in a directory."""
+"""Each opens a fresh, empty store for a run in a directory. The last is PostgreSQL again, with the
+other transport before it."""

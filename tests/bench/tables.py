@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tests.bench.machine import Machine
 from tests.bench.phases import cards_in
-from tests.bench.results import Bar, Cell, Disk, OpenLoop, Results, bars_of
+from tests.bench.results import Bar, Cell, Disk, OpenLoop, Results, all_bars
 from tests.bench.workers import Workers
 
 Rows = list[tuple[str, ...]]
@@ -61,14 +61,15 @@ def _side_by_side(found: Sequence[dict[str, str]]) -> Rows:
 
 
 def _bars(results: Results) -> Rows:
-    found = [{bar.name: bar for bar in bars_of(store)} for store in results.stores]
+    found = [{bar.name: bar for bar in all_bars(results, store)} for store in results.stores]
     names = dict.fromkeys(name for bars in found for name in bars)
     rows: Rows = []
     for name in names:
         bars = [each.get(name) for each in found]
         (first, *_others) = [bar for bar in bars if bar is not None]
         judged = [_judged(bar) if bar is not None else "not asked" for bar in bars]
-        rows.append((name, f"≤ {first.limit:g} {first.unit}", *judged))
+        sign = "≥" if first.least else "≤"
+        rows.append((name, f"{sign} {first.limit:g} {first.unit}", *judged))
     return rows
 
 

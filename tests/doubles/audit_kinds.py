@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tests.doubles import audit_tampering as tampering
 from tests.doubles.audit_tampering import Tamper
 from vault.adapters.audit_verify.findings import Finding, Kind
 
+ROUND = 20
+"""No wider than this is what two checkpoints enclose."""
 K = Kind
 KINDS: Final[list[tuple[Tamper, set[Kind]]]] = [
     (tampering.edit_record, {K.EDITED}),
@@ -38,3 +41,17 @@ def names(finding: Finding, kinds: set[Kind], chain: str, sequence: int) -> bool
         return f"or record {sequence} " in finding.why and finding.chain == chain
     exact = finding.first <= sequence <= finding.last
     return in_place and exact and finding.kind in kinds and finding.chain == chain
+
+
+def check_named(findings: Sequence[Finding], kinds: set[Kind], chain: str, sequence: int) -> None:
+    """Check that the record is named as one of these kinds, and little else with it."""
+    told = (chain, sequence, [str(each) for each in findings])
+    assert any(names(each, kinds, chain, sequence) for each in findings), told
+    assert len(findings) <= 4, told
+    if kinds == {K.REWRITTEN}:
+        assert findings[0].last - findings[0].first < ROUND, told
+
+
+def placed(findings: Sequence[Finding]) -> list[tuple[Kind, str, int, int]]:
+    """Return what findings are and where, without their words."""
+    return [each[:4] for each in findings]

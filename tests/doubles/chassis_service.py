@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from chassis.call import Call
 from chassis.clock import Clock, SystemClock
-from chassis.guard import Guard, Guarded, Tracer
+from chassis.guard import Guard, Guarded
 from chassis.identity import Identity
 from chassis.limits import CallLimits, InFlight
 from chassis.metrics import ChassisMetrics
@@ -84,7 +84,6 @@ class Service:
     metrics: ChassisMetrics = field(default_factory=ChassisMetrics)
     limits: CallLimits = field(default_factory=CallLimits)
     clock: Clock = field(default_factory=SystemClock)
-    tracer: Tracer | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     calls: list[Call] = field(default_factory=list)
@@ -103,7 +102,6 @@ class Service:
             on_refused=self._on_refused,
             limits=self.limits,
             in_flight=InFlight(self.limits.in_flight),
-            tracer=self.tracer,
         )
 
     def routes(self) -> list[Guarded]:

@@ -12,11 +12,13 @@ from cryptography import x509
 from google.rpc import status_pb2
 
 from chassis.channel import open_channel
-from chassis.grpc_transport import GrpcOptions, GrpcServer, serving
+from chassis.grpc_transport import serving
 from chassis.guard import Guarded
 from chassis.pki import Leaf, ensure_pki
 from chassis.status import Code, StatusError
 from chassis.tls import ServerCertificates
+from chassis.tracing.open import Tracing
+from chassis.transport import GrpcOptions, Server, Transport
 from tests.doubles.chassis_certs import client_files, issue
 from tests.doubles.chassis_service import spiffe
 
@@ -125,7 +127,7 @@ def _failed(error: StatusError) -> CallFailed:
 class GrpcWire:
     """Call a real grpc.aio server over mTLS."""
 
-    def __init__(self, server: GrpcServer, channels: Mapping[str, grpc.aio.Channel]) -> None:
+    def __init__(self, server: Server, channels: Mapping[str, grpc.aio.Channel]) -> None:
         self.server = server
         self.channels = channels
 
@@ -176,14 +178,18 @@ def make_certificates(directory: Path) -> ServerCertificates:
 
 @asynccontextmanager
 async def grpc_wire(
-    routes: Sequence[Guarded], directory: Path, options: GrpcOptions | None = None
+    routes: Sequence[Guarded],
+    directory: Path,
+    options: GrpcOptions | None = None,
+    tracing: Tracing | None = None,
+    transport: Transport = serving,
 ) -> AsyncIterator[GrpcWire]:
     """Serve the routes over mTLS on a free port, with a channel for each caller."""
     chosen = options or GrpcOptions("127.0.0.1:0", drain=timedelta(seconds=1))
     certificates = make_certificates(directory)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(
-            serving(routes, certificates.credentials(), chosen)
+            transport(routes, certificates, chosen, tracing=tracing)
         )
         channels = {}
         for who in (*KNOWN, NAMELESS):

@@ -12,6 +12,7 @@ from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
 from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, read_key_pair
+from chassis.tracing.open import TracingInvalid
 from updater.adapters.marks import load_marks
 from updater.adapters.openpgp import load_cipher
 from updater.cli.settings import load_config, said, told
@@ -20,7 +21,7 @@ from updater.rpc.routes import VOCABULARY
 from updater.stores import migrate as bring_up_to_date
 from updater.wiring import running_updater
 
-STARTING = (PolicyInvalid, CertificateInvalid, UpdaterError, OSError)
+STARTING = (PolicyInvalid, CertificateInvalid, TracingInvalid, UpdaterError, OSError)
 """What keeps an updater from starting; their texts name files and rules, never a value."""
 
 

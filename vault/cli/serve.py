@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Never
 
 import click
@@ -13,12 +13,14 @@ import structlog
 
 from chassis.clock import SystemClock
 from chassis.endings import run_service, until_signalled
+from chassis.envoy.launch import NoEnvoy, become_envoy
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
 from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, ServerCertificates
+from chassis.tracing.open import TracingInvalid
 from chassis.workers.host import Alone, Host, open_worker
 from chassis.workers.plan import Plan
 from vault.adapters.kms.open import KmsInvalid, open_kms, probe
@@ -31,12 +33,13 @@ from vault.config import VaultConfig
 from vault.domain.reasons import VaultError
 from vault.rpc.routes import VOCABULARY
 from vault.usecases.ports import StoreBroken, StoreError
-from vault.wiring import running_vault
+from vault.wiring import grpc_options, running_vault
 
 _log = structlog.get_logger("vault")
 STARTING = (
     PolicyInvalid,
     CertificateInvalid,
+    TracingInvalid,
     LocalKeyInvalid,
     KmsInvalid,
     RedisInvalid,
@@ -48,25 +51,34 @@ STARTING = (
 BROKEN = 70  # EX_SOFTWARE of sysexits.h: a supervisor may start again, by hand is better
 
 
+_TRANSPORT = click.Choice(["grpcio", "envoy"])
+
+
 @click.command()
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes on one port (PostgreSQL).")
-def serve(workers: int | None) -> None:
+@click.option("--transport", type=_TRANSPORT, help="What carries the calls.")
+def serve(workers: int | None, transport: str | None) -> None:
     """Serve in the foreground until SIGTERM or SIGINT, then drain.
 
     With several workers, SIGHUP replaces them one after the other.
     """
-    config = load_config(workers=workers)
+    config = load_config(workers, transport)
     if config.workers > 1:
         become_supervisor(config)
+    if config.transport == "envoy":
+        _become_envoy(config)
     _serve(config, Alone(config.ops_listen))
 
 
 @click.command("serve-worker", hidden=True)
 @click.option("--control", type=int, required=True)
 @click.option("--number", type=int, required=True)
-def serve_worker(control: int, number: int) -> None:
+@click.option("--transport", type=_TRANSPORT, required=True)
+def serve_worker(control: int, number: int, transport: str) -> None:
     """Serve as one of a supervisor's workers; nobody else starts one."""
-    config = load_config(workers=None)
+    config = load_config(transport=transport)
+    if config.transport == "envoy":
+        _become_envoy(config, control=control, number=number)
     host = open_worker(control, leave_s(config))
     with host.running():
         _serve(config, host, worker=number, retire=host.retire)
@@ -80,6 +92,13 @@ def _serve(
     retire: Callable[[], None] | None = None,
 ) -> None:
     forbid_core_dumps()
+    metrics = metrics_and_logs(config, worker)
+    running = running_vault(config, metrics=metrics, host=host)
+    raise SystemExit(exit_status(run_service(until_signalled(running, retire), STARTING)))
+
+
+def metrics_and_logs(config: VaultConfig, worker: int | None) -> ChassisMetrics:
+    """Make the process's metrics, and have it log."""
     metrics = ChassisMetrics()
     configure_logs(
         service="vault",
@@ -88,22 +107,39 @@ def _serve(
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
-    running = running_vault(config, metrics=metrics, host=host)
-    failures = run_service(until_signalled(running, retire), STARTING)
+    return metrics
+
+
+def exit_status(failures: Sequence[Exception]) -> int:
+    """Say what ended a vault, and return the process's exit status: 0 where nothing did."""
     if any(isinstance(failure, StoreBroken) for failure in failures):
         # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
         # start recover from the log.
         _log.critical("the database failed: stopping", state="broken")
-        raise SystemExit(BROKEN)
+        return BROKEN
     if failures:
-        raise click.ClickException("; ".join(sorted(map(_said, failures))))
+        click.echo("Error: " + "; ".join(sorted(map(_said, failures))), err=True)
+        return 1
+    return 0
+
+
+def _become_envoy(
+    config: VaultConfig, *, control: int | None = None, number: int | None = None
+) -> Never:
+    """Put Envoy in this process's place, with the vault inside (`vault.in_envoy`)."""
+    options = grpc_options(config, reuse_port=control is not None)
+    arguments = {"workers": config.workers, "control": control, "number": number}
+    try:
+        become_envoy("vault.in_envoy:guest", options, config.tls, arguments)
+    except (NoEnvoy, OSError) as error:
+        raise click.ClickException(_said(error)) from None
 
 
 def become_supervisor(config: VaultConfig) -> Never:
     """Put a supervisor in this process's place: it starts workers, and never loads gRPC itself."""
     plan = Plan(
         service="vault",
-        command=(sys.executable, "-m", "vault", "serve-worker"),
+        command=(sys.executable, "-m", "vault", "serve-worker", "--transport", config.transport),
         workers=config.workers,
         addresses=(config.listen, config.health_listen),
         ops_listen=config.ops_listen,
@@ -193,6 +229,6 @@ async def _probed(config: VaultConfig) -> str:
 
 def _said(error: Exception) -> str:
     """Return an error's text; of the system's errors only what happened, to which file."""
-    if isinstance(error, OSError):
-        return f"{error.strerror}: {error.filename}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)

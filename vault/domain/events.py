@@ -32,6 +32,7 @@ class CardEvent(NamedTuple):
     time: int
     principal: str
     outcome: str  # what the network said; empty for other causes
+    traceparent: str = ""  # of the call that made the change, where it was sampled
 
 
 class OutboxRow(NamedTuple):

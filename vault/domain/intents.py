@@ -22,6 +22,8 @@ class Caller:
     tenant: str
     principal: str
     origin: str = ""
+    traceparent: str = field(default="", compare=False)
+    """What names a sampled call's span to whoever hears of the change; empty for all others."""
 
 
 @dataclass(slots=True, frozen=True)

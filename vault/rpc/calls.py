@@ -12,6 +12,7 @@ from google.rpc.status_pb2 import Status
 from chassis.call import Call
 from chassis.clock import Clock
 from chassis.deadlines import Deadlines
+from chassis.spans import traceparent
 from chassis.status import StatusError
 from vault.domain.intents import Caller, Entry, Intent, Note, RequestMark
 from vault.domain.outcome import Outcome
@@ -38,7 +39,7 @@ class Desk:
 
     def caller(self, call: Call) -> Caller:
         """Return who is recorded with what this call does."""
-        return Caller(call.tenant, call.identity.principal, call.origin)
+        return Caller(call.tenant, call.identity.principal, call.origin, traceparent())
 
     def time_left(self, call: Call) -> float | None:
         """Return the seconds until the call's deadline."""

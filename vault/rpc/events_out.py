@@ -17,8 +17,10 @@ from vault.rpc.cards_out import View, masked_fields
 from vault.rpc.enums import CAUSE, OUTCOME, STATUS
 from vault.rpc.times import timestamp
 
-EVENTS: Final = EventSource("cardvault/vault", {"cardvault.card.": "cardvault.vault.v1.CardEvent"})
 _VIEW: Final = View(Identity("events", (), frozenset({"fingerprint"}), frozenset()))
+# The field's tag, the length of a traceparent, and how each of them begins.
+_FIELD: Final = CardEventMessage.DESCRIPTOR.fields_by_name["traceparent"].number
+_TRACED: Final = bytes((_FIELD << 3 | 2, 55)) + b"00-"
 
 
 def encode_event(event: CardEvent) -> OutboxRow:
@@ -41,6 +43,8 @@ def encode_event(event: CardEvent) -> OutboxRow:
         fields["old_status"] = STATUS.number[event.old_status]
     if event.outcome:
         fields["outcome"] = OUTCOME.number[event.outcome]
+    if event.traceparent:
+        fields["traceparent"] = event.traceparent
     channel, _, file = event.source.partition("/")
     if channel:
         source["update"] = {"channel": channel, "file": file}
@@ -48,6 +52,18 @@ def encode_event(event: CardEvent) -> OutboxRow:
     return OutboxRow(
         card.tenant, card.token, card.revision, event.type.value, message.SerializeToString()
     )
+
+
+def traceparent_in(payload: bytes) -> str:
+    """Return the Trace Context in an event's message; most have none, and aren't parsed for it."""
+    if _TRACED not in payload:
+        return ""
+    return CardEventMessage.FromString(payload).traceparent
+
+
+EVENTS: Final = EventSource(
+    "cardvault/vault", {"cardvault.card.": "cardvault.vault.v1.CardEvent"}, traceparent_in
+)
 
 
 def no_event(_event: CardEvent) -> None:

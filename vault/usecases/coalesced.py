@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from chassis.spans import Span, step, together
 from vault.domain.card import CardKey
 from vault.domain.reasons import Reason, VaultError
 from vault.usecases.ports import StoreUnavailable
@@ -38,6 +39,7 @@ class ReadCounts:
 class _Call(NamedTuple):
     keys: Sequence[CardKey]
     answer: asyncio.Future[Mapping[CardKey, object]]
+    span: Span | None = None  # of the wait, where the call is sampled
 
 
 class CoalescedReads(Generic[T]):
@@ -61,11 +63,12 @@ class CoalescedReads(Generic[T]):
             raise StoreUnavailable("the vault is stopping")
         if self._keys and self._keys + len(keys) > MOST_WAITING:
             raise VaultError(Reason.OVERLOADED)
-        call = _Call(keys, asyncio.get_running_loop().create_future())
-        self._waiting.append(call)
-        self._keys += len(keys)
-        self._wake.set()
-        return await call.answer  # type: ignore[return-value]
+        with step("reads.wait") as span:
+            call = _Call(keys, asyncio.get_running_loop().create_future(), span)
+            self._waiting.append(call)
+            self._keys += len(keys)
+            self._wake.set()
+            return await call.answer  # type: ignore[return-value]
 
     async def run(self) -> None:
         """Read for ever; whoever waits at the end is told."""
@@ -113,7 +116,8 @@ class CoalescedReads(Generic[T]):
         if len(batch) > 1:
             keys = list({key for call in batch for key in call.keys})
         try:
-            found = await self._read(keys)
+            with together("reads.batch", [call.span for call in batch]):
+                found = await self._read(keys)
         except StoreUnavailable as error:
             for call in batch:
                 _fail(call, StoreUnavailable(*error.args))

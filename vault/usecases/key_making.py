@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from chassis.spans import step
 from vault.crypto.blob import KEY_ID_SIZE, RecordKey
 from vault.crypto.keys import DataKey, KeyPurpose, KeyState, TenantKeys
 from vault.crypto.mac import MacKey
@@ -103,11 +104,13 @@ class KeyMaker:
             self._kms.kek,
             b"",
         )
-        wrapped = await self._kms.wrap(self._random(SECRET_SIZE), bare.context())
+        with step("kms.wrap", "client"):
+            wrapped = await self._kms.wrap(self._random(SECRET_SIZE), bare.context())
         return bare._replace(wrapped=wrapped)
 
     async def _unwrap(self, row: DataKey) -> bytes:
-        secret = await self._kms.unwrap(row.wrapped, row.context())
+        with step("kms.unwrap", "client"):
+            secret = await self._kms.unwrap(row.wrapped, row.context())
         if len(secret) != SECRET_SIZE:
             raise VaultError(Reason.DATA_CORRUPT)
         return secret

@@ -7,21 +7,22 @@ checkpoint → store.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import grpc
 import structlog
 
 from chassis.clock import Clock, SystemClock
 from chassis.door import open_certificates, open_policy
 from chassis.fault import Fault
-from chassis.grpc_transport import GrpcLimits, GrpcOptions, GrpcServer, serving
+from chassis.grpc_transport import serving
 from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes
 from chassis.pulse import Pulse
+from chassis.tracing.open import open_tracing
+from chassis.transport import GrpcLimits, GrpcOptions, Server, Transport, Unguarded
 from chassis.validation import Validation
 from chassis.workers.host import Alone, Host
 from chassis.workers.listeners import leave
@@ -47,7 +48,7 @@ _log = structlog.get_logger("vault")
 class RunningVault:
     """A vault that serves."""
 
-    server: GrpcServer
+    server: Server
     ops_port: int
     ledger: GroupCommitLedger
     sweeper: Sweeper
@@ -60,7 +61,7 @@ class Seams:
 
     phases: Phases = NO_PHASES  # told at each phase of a flush
     vfs: str | None = None  # a file layer under SQLite, by name
-    unguarded: Sequence[grpc.GenericRpcHandler] = ()  # methods on the API's port without any check
+    unguarded: Unguarded | None = None  # methods on the API's port without any check
 
 
 @asynccontextmanager
@@ -70,12 +71,14 @@ async def running_vault(
     clock: Clock | None = None,
     metrics: ChassisMetrics | None = None,
     host: Host | None = None,
+    transport: Transport = serving,
     seams: Seams = Seams(),
 ) -> AsyncIterator[RunningVault]:
     """Serve until the block is left. Raises what keeps a vault from starting.
 
-    `host` says whether other workers share the port; alone by default. A store that breaks while
-    serving ends the block with its StoreBroken, in an exception group.
+    `host` says whether other workers share the port; alone by default. `transport` carries the
+    calls. A store that breaks while serving ends the block with its StoreBroken, in an exception
+    group.
     """
     clock = clock or SystemClock()
     metrics = metrics or ChassisMetrics()
@@ -84,6 +87,7 @@ async def running_vault(
     certificates = open_certificates(config.tls, metrics)
     pulse = Pulse(metrics.loop_lag.set)
     async with AsyncExitStack() as stack:
+        tracing = await stack.enter_async_context(open_tracing(config.traces, metrics))
         fault = Fault()
         engine = await stack.enter_async_context(open_engine(config, fault, seams.vfs))
         kms = await stack.enter_async_context(open_kms(config.kms))
@@ -91,7 +95,7 @@ async def running_vault(
         codes = await stack.enter_async_context(
             open_security_codes(config, engine, kms, clock, breaker)
         )
-        core = await make_core(config, engine, kms, clock, seams.phases, codes, breaker)
+        core = await make_core(config, engine, kms, clock, seams.phases, codes, breaker, tracing)
         masked = await stack.enter_async_context(
             open_masked_reads(config, engine, kms, core.keyring, clock)
         )
@@ -105,12 +109,13 @@ async def running_vault(
             missing: list[str] = ["starting"]
             probes = Probes(metrics.registry, pulse.age, lambda: tuple(missing))
             ops_port = stack.enter_context(host.serving_ops(probes))
-            async with serving(
+            async with transport(
                 guarded,
-                certificates.credentials(),
-                _options(config, host),
+                certificates,
+                grpc_options(config, reuse_port=host.reuse_port),
                 on_unknown_method=metrics.unknown_method,
                 unguarded=seams.unguarded,
+                tracing=tracing,
             ) as server:
                 missing.clear()
                 await server.set_serving(True)
@@ -123,19 +128,20 @@ async def running_vault(
         _log.info("stopped")
 
 
-async def _left(config: VaultConfig, host: Host, server: GrpcServer) -> timedelta:
+async def _left(config: VaultConfig, host: Host, server: Server) -> timedelta:
     """Leave the ports, and return how long the calls that are left by then may take."""
     return await leave(
         server.ports, config.drain_timeout, config.connection_age, shared=host.reuse_port
     )
 
 
-def _options(config: VaultConfig, host: Host) -> GrpcOptions:
+def grpc_options(config: VaultConfig, *, reuse_port: bool) -> GrpcOptions:
+    """Return where and how the vault serves."""
     return GrpcOptions(
         listen=config.listen,
         health_listen=config.health_listen,
         drain=config.drain_timeout,
-        reuse_port=host.reuse_port,
+        reuse_port=reuse_port,
         reflection=config.development,
         limits=GrpcLimits(
             connection_age=config.connection_age,

@@ -11,6 +11,7 @@ from typing import Any
 from chassis.clock import Clock
 from chassis.events.open import open_sink
 from chassis.events.relay import EventRelay
+from chassis.tracing.open import Tracing
 from vault.adapters.engine import Engine
 from vault.adapters.redis.breaker import Breaker
 from vault.config import VaultConfig
@@ -54,6 +55,7 @@ async def make_core(
     phases: Phases,
     codes: SecurityCodes,
     breaker: Breaker | None,
+    tracing: Tracing | None,
 ) -> Core:
     """Make keys, chain and ledger over an opened store; the chain's first record is durable."""
     maker = KeyMaker(engine.keys, kms, clock.now_us)
@@ -62,6 +64,8 @@ async def make_core(
     checkpointer = Checkpointer(engine.audit, await checkpoint_keys(maker), clock.now_us)
     await checkpointer.resume(await start_chain(engine.store, engine.audit, chain, clock.now_us))
     sink = open_sink(config.events_url, config.kafka, EVENTS)
+    if sink is not None and tracing is not None:
+        sink = tracing.sink(sink, EVENTS, "file" if config.kafka is None else "kafka")
     rules = Rules(
         superseded_retention_us=int(config.superseded_retention.total_seconds() * 1e6),
         closed_or_contact_closes=config.closed_or_contact_closes,

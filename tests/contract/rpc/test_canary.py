@@ -12,6 +12,7 @@ import logging
 import traceback
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,9 +27,11 @@ from cards.testcards import test_pan
 from chassis.call import TENANT_KEY
 from chassis.logs import configure_logs
 from chassis.routes import Kind, Route
+from tests.doubles.otlp_receiver import otlp_receiver
 from tests.doubles.rpc_canary import Canaries, forms_of, text_places
 from tests.doubles.rpc_requests import card_for, covered, good_request, tokenize, update
 from tests.doubles.rpc_wire import Answer, send, short, vault_routes
+from tests.doubles.traces import ASKED
 from tests.doubles.vault_site import VaultSite, request_id, vault_site
 from vault.adapters.sqlite import open as sqlite_open
 from vault.adapters.sqlite.store import SqliteCardReader
@@ -137,11 +140,17 @@ async def _numbers_everywhere(site: VaultSite, heard: Heard) -> None:
             request = good_request(short(route), card)
             write(request, FIRST)
             heard.take(what, route, await send(root.channel, route, request))
-        for name, key in (("app", TENANT_KEY), ("root", "x-canary")):
+        for name, metadata in (
+            ("app", ((TENANT_KEY, FIRST),)),
+            ("root", (("x-canary", FIRST), ("baggage", f"card={FIRST}"))),
+            ("root", (*ASKED, ("tracestate", f"vendor={FIRST}"))),
+            ("root", (("traceparent", f"00-{'ab' * 8}{FIRST}-{'cd' * 8}-01"),)),
+            ("root", (("traceparent", f"00-{'ab' * 16}-{FIRST}-01"),)),
+        ):
             client = await site.client(name)
             request = good_request(short(route), card)
-            answer = await send(client.channel, route, request, ((key, FIRST),))
-            heard.take(f"metadata {key}", route, answer)
+            answer = await send(client.channel, route, request, metadata)
+            heard.take(f"metadata {metadata[-1][0]}", route, answer)
 
 
 async def _malformed(site: VaultSite, heard: Heard) -> None:
@@ -229,7 +238,12 @@ async def test_no_secret_is_found_where_none_belongs(
 ) -> None:
     heard = Heard()
     monkeypatch.setattr(sqlite_open, "SqliteCardReader", _Reader)
-    async with vault_site(tmp_path) as site:
+    async with AsyncExitStack() as stack:
+        receiver = stack.enter_context(otlp_receiver())
+        endpoint = receiver.endpoint
+        site = await stack.enter_async_context(
+            vault_site(tmp_path, otlp_endpoint=endpoint, trace_ratio=1.0, trace_most=100_000)
+        )
         await _good(site, heard)
         await _numbers_everywhere(site, heard)
         await _malformed(site, heard)
@@ -246,6 +260,11 @@ async def test_no_secret_is_found_where_none_belongs(
     assert b"rpc_server_call_duration_seconds" in metrics
     assert not CANARIES.found_in(metrics)
     assert while_running == []
+    assert {route.path for route in ROUTES} <= {span.name for span in receiver.spans}
+    assert not CANARIES.found_in(bytes(receiver.raw))
+    assert b"cardvault_trace_redactions_total 0.0" in metrics
+    for span in receiver.spans:  # what an exception has to say is nowhere
+        assert (len(span.proto.events), span.proto.status.message) == (0, "")
     assert (tmp_path / "events.jsonl").stat().st_size > 0
     assert CANARIES.files_with(tmp_path) == []
     (tmp_path / "planted").write_bytes(b"\x00" + FIRST.encode("utf-16-le") + b"\x00")

@@ -199,8 +199,9 @@ def test_all_drivers_load(image: Image) -> None:
     image.run("python", "-c", f"import {names}")
 
 
-async def test_it_serves_on_sqlite(image: Image) -> None:
-    data = image.root / "data"
+@pytest.mark.parametrize("transport", ["grpcio", "envoy"])
+async def test_it_serves_on_sqlite(image: Image, transport: str) -> None:
+    data = image.root / f"data-{transport}"
     data.mkdir()
     if os.geteuid() == 0:
         os.chown(data, USER, USER)
@@ -210,6 +211,8 @@ async def test_it_serves_on_sqlite(image: Image) -> None:
         "CARDVAULT_HEALTH_LISTEN": f"127.0.0.1:{health}",
         "CARDVAULT_OPS_LISTEN": f"127.0.0.1:{ops}",
         "CARDVAULT_ENDPOINT_DELAY": "PT0S",
+        "CARDVAULT_TRANSPORT": transport,
+        "TMPDIR": str(data),  # where a pod has its emptyDir; Envoy keeps a socket there
     }
     image.run("cardvault", "init", cwd=data)
     checked = image.run("cardvault", "check-config", cwd=data, **settings)
@@ -222,7 +225,7 @@ async def test_it_serves_on_sqlite(image: Image) -> None:
         command,
         env={**image.environment(), **settings},
         cwd=data,
-        log=image.root / "serve.log",
+        log=image.root / f"{transport}.log",
     )
     try:
         process.start()
@@ -236,4 +239,4 @@ async def test_it_serves_on_sqlite(image: Image) -> None:
         assert await process.stop() == 0
     finally:
         process.close()
-    assert "serving" in (image.root / "serve.log").read_text()
+    assert "serving" in (image.root / f"{transport}.log").read_text()

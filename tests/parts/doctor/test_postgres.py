@@ -21,6 +21,7 @@ from chassis.doctor.postgres import Wanted, server_findings
 from chassis.doctor.postgres_facts import PostgresFacts, Reading, connect, server_facts
 from chassis.doctor.postgres_subject import PromiseBroken, broken_promises, look
 from chassis.doctor.tables import schema_facts, schema_findings
+from chassis.fault import Fault
 from tests.parts.doctor.servers import Primary, pooled, synchronous
 from tests.parts.servers.postgres import PostgresServer, as_owner, as_superuser
 from vault.adapters.postgres.address import Address
@@ -29,7 +30,6 @@ from vault.cli.doctor import doctor
 from vault.config import VaultConfig
 from vault.doctor.promises import check_promises
 from vault.doctor.tables import TABLES
-from vault.usecases.ports import StoreBroken
 from vault.wiring.stores import open_engine
 
 # What no query can show, and what this role may not see: on every server with standbys.
@@ -346,7 +346,7 @@ async def test_a_production_start_refuses_a_broken_promise(dsn: str, bad: Postgr
 
 
 async def test_the_vault_asks_when_it_opens_its_database(dsn: str, bad: PostgresServer) -> None:
-    fault: asyncio.Future[StoreBroken] = asyncio.get_running_loop().create_future()
+    fault = Fault()
     with pytest.raises(PromiseBroken):
         async with open_engine(production(await bad.database()), fault, None):
             pass

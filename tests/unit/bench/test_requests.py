@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import grpc
 import pytest
 from cardvault.vault.v1 import reveal_service_pb2 as reveal_pb
 from cardvault.vault.v1 import vault_service_pb2 as vault_pb
 
 from chassis.validation import Validation
-from tests.bench.empty import EmptyMethods, empty_path
+from tests.bench.empty import empty_method, empty_path
 from tests.bench.phases import BATCH
 from tests.bench.requests import Requests, tokens_in, wrong
 
@@ -69,17 +68,10 @@ def test_a_reveal_must_be_of_the_card_asked_for(token: str, last4: str, expected
     assert wrong("BatchDetokenize", batch, many.SerializeToString()) == expected
 
 
-class _Details(grpc.HandlerCallDetails):
-    def __init__(self, method: str) -> None:
-        self.method = method
-        self.invocation_metadata = ()
-
-
 async def test_the_empty_method_answers_as_many_bytes_as_asked_for() -> None:
-    methods = EmptyMethods()
-    handler = methods.service(_Details(empty_path(37)))
-    assert await handler.unary_unary(b"anything", None) == bytes(37)
-    assert methods.service(_Details(empty_path(37))) is handler
+    answer = empty_method(empty_path(37))
+    assert answer is not None
+    assert await answer(b"anything") == bytes(37)
 
 
 @pytest.mark.parametrize(
@@ -88,4 +80,4 @@ async def test_the_empty_method_answers_as_many_bytes_as_asked_for() -> None:
     ids=["a real method", "too much", "negative", "nothing"],
 )
 def test_the_empty_method_takes_no_other_path(path: str) -> None:
-    assert EmptyMethods().service(_Details(path)) is None
+    assert empty_method(path) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.bench import tracing_bench
 from tests.bench.disk import bare_sync, over_budget, rows_per_call
 from tests.bench.machine import Machine
 from tests.bench.phases import IN_FLIGHT, OPERATIONS, Operation
@@ -19,11 +20,13 @@ from tests.bench.results import (
     OpenLoop,
     Results,
     StoreResults,
+    all_bars,
     bars_of,
     cell_of,
     cells_of,
 )
 from tests.bench.stats import latency_of
+from tests.bench.tracing_bench import Traced
 from tests.bench.workers import Workers
 
 ONE_MS = latency_of([0.001])
@@ -36,7 +39,7 @@ def load(cpu_us: float, *, share: float = 0.5, failed: int = 0, writer_us: float
     return Load(calls, 1.0, cpu, calls * 1e-4, 50, 1_000, [share, 0.1], failed, [0.002] * calls, [])
 
 
-def on(store: str, busy: Operation | None = None) -> StoreResults:
+def on(store: str, busy: Operation | None = None, transport: str = "grpcio") -> StoreResults:
     measured = {}
     for operation in OPERATIONS:
         for many in IN_FLIGHT:
@@ -45,7 +48,9 @@ def on(store: str, busy: Operation | None = None) -> StoreResults:
             measured[operation, False, many] = load(270, share=share, writer_us=40)
     open_loop = OpenLoop(1000, 60, 0.7, 60_000, ONE_MS, ONE_MS, 300, 50, 0.3, "")
     disk = Disk(100, 1_700, {"cards": 600}, {"Detokenize": {"audit": 1}}, [], ONE_MS)
-    return StoreResults(store, f"{store} 1", cells_of([measured], IN_FLIGHT), open_loop, disk)
+    cells = cells_of([measured], IN_FLIGHT)
+    shared = store != "SQLite"
+    return StoreResults(store, f"{store} 1", transport, cells, open_loop, disk, shared=shared)
 
 
 def results(busy: Operation | None = None) -> Results:
@@ -170,6 +175,34 @@ def test_the_caches_table_is_on_the_page() -> None:
     table = "| way | vault |\n|---|---|\n| cache | 9.0 |"
     assert table in markdown(replace(results(), cache=table))
     assert "cache" not in markdown(results())
+
+
+def test_what_traces_cost_is_on_the_page_against_its_bar() -> None:
+    held = Traced("Tokenize", off_us=400.0, on_us=410.0, added=0.025, spans=9.0)
+    missed = Traced("Detokenize", off_us=400.0, on_us=444.0, added=0.11, spans=9.0)
+    table = tracing_bench.table([held, missed])
+    assert "| Tokenize | 400 | 410 | +2.5% | 9 | held |" in table
+    assert "| Detokenize | 400 | 444 | +11.0% | 9 | NOT HELD |" in table
+    assert table in markdown(replace(results(), traces=table))
+    assert "traces" not in markdown(results())
+
+
+def test_the_second_transport_is_held_to_bars_of_its_own_and_to_the_first() -> None:
+    envoy = on("PostgreSQL, Envoy", transport="envoy")
+    quick = replace(
+        envoy, cells=[replace(cell, calls_per_s=cell.calls_per_s * 2.1) for cell in envoy.cells]
+    )
+    found = replace(results(), stores=[on("SQLite"), on("PostgreSQL"), quick])
+    bars = {bar.name: bar for bar in all_bars(found, quick)}
+    both = bars["Tokenize, CPU of vault and database a call"]
+    assert both.measured == pytest.approx(270 + 100)
+    assert not both.held
+    faster = bars["Detokenize, calls/s to grpcio's"]
+    assert faster.measured == pytest.approx(2.1)
+    assert not faster.held
+    assert not any("empty call" in name for name in bars)
+    assert "| ≥ 2.2 x | not asked | not asked | 2.10 x MISSED |" in markdown(found)
+    assert all_bars(found, found.stores[1]) == bars_of(found.stores[1])
 
 
 def test_two_processes_are_compared_where_a_store_lets_them() -> None:

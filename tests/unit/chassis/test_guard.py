@@ -1,8 +1,6 @@
 """What the guard promises that no transport can show."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +8,6 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from structlog.testing import capture_logs
 
-from chassis.call import RawCall
 from chassis.guard import StreamCall, Translate, UnaryCall
 from chassis.limits import CallLimits, InFlight
 from chassis.routes import Kind, Route
@@ -112,35 +109,6 @@ async def test_the_end_of_the_process_is_not_an_answer(ending: type[BaseExceptio
     coroutine: Any = guarded(b"", FakeRawCall())
     with pytest.raises(ending):
         coroutine.send(None)
-
-
-async def test_a_sampled_call_runs_in_its_span() -> None:
-    seen: list[str] = []
-
-    @contextmanager
-    def span(method: str) -> Iterator[None]:
-        seen.append(f"open {method}")
-        try:
-            yield
-        finally:
-            seen.append("close")
-
-    def tracer(method: str, raw: RawCall) -> AbstractContextManager[object] | None:
-        return span(method) if "traceparent" in raw.metadata() else None
-
-    service = Service(tracer=tracer)
-    sampled = FakeRawCall(pairs=(("traceparent", "x"),))
-    await unary(service, "Echo")(b"", FakeRawCall())
-    assert seen == []
-    await unary(service, "Echo")(b"", sampled)
-    with pytest.raises(StatusError), capture_logs():
-        await unary(service, "Crash")(b"", sampled)
-    [_ async for _ in stream(service, "Count")(b"", sampled)]
-    assert seen == [
-        *(f"open {SERVICE}/Echo", "close"),
-        *(f"open {SERVICE}/Crash", "close"),
-        *(f"open {SERVICE}/Count", "close"),
-    ]
 
 
 async def test_streams_take_places_too() -> None:

@@ -34,7 +34,7 @@ def test_make_targets_that_documents_name_exist() -> None:
 
 def test_commands_that_documents_name_exist() -> None:
     text = "\n".join(document.read_text() for document in DOCUMENTS)
-    named = re.findall(r"`cardvault ((?:[a-z-]+ ?)+)`", text)
+    named = re.findall(r"`cardvault ((?:[a-z][a-z-]* ?)+)(?:`|--)", text)
     assert named
     for words in named:
         command: click.Command = cardvault

@@ -23,6 +23,8 @@ from pysequoia import Cert, Tsk
 from cards.brands import Brand
 from cards.testcards import test_pan as number_for_test
 from chassis.channel import open_channel
+from tests.doubles.otlp_receiver import otlp_receiver
+from tests.doubles.traces import ASKED, CALLER
 from tests.doubles.updater_scripts import new_number
 from tests.doubles.updater_vault_server import agreement
 from tests.doubles.updater_world import Acquirer
@@ -180,6 +182,23 @@ async def test_a_card_is_asked_about_and_changed_under_its_token(tmp_path: Path)
         )
         assert revealed.masked.credential_version == 2
         assert (revealed.card.expiry_month, revealed.card.expiry_year) == (5, 2031)
+
+
+async def test_its_calls_and_its_own_of_the_vault_are_traced(tmp_path: Path) -> None:
+    with otlp_receiver() as receiver:
+        async with site_at(tmp_path, otlp_endpoint=receiver.endpoint, trace_ratio=1.0) as site:
+            token = await site.card("shop")
+            updater, _ = await site.stubs("app")
+            request = pb.EnrollRequest(request_id=rid(), token=token, merchant_account="shop")
+            await updater.Enroll(request, timeout=DEADLINE, metadata=ASKED)
+    served = receiver.one("/cardvault.updater.v1.UpdaterService/Enroll")
+    assert (served.service, served.parent, served.proto.kind) == ("cardvault-updater", CALLER, 2)
+    stream = "/cardvault.vault.v1.CredentialService/StreamCredentials"
+    assert {"db.transact", stream} <= receiver.below(served)
+    streamed = receiver.named(stream)
+    assert {span.proto.kind for span in streamed} == {3}
+    # It also looks for cards by itself: a trace that nobody called for.
+    assert {span.parent for span in streamed} == {"", served.id}
 
 
 async def test_enrolment_follows_consent_and_can_be_ended_and_begun(tmp_path: Path) -> None:

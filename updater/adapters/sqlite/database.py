@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 
 import apsw
 
+from chassis.spans import step
+from chassis.tracing.names import DB_SYSTEM
 from updater.domain.errors import (
     DatabaseInUse,
     DatabaseTooNew,
@@ -25,6 +27,7 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 Broken = Callable[[StoreBroken], None]
 _BROKEN: Final = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError)
+_SPAN: Final = {DB_SYSTEM: "sqlite"}
 OLDEST_SQLITE: Final = (3, 51, 3)  # below it, a WAL reset may lose a commit
 _PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",
@@ -62,7 +65,8 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         # Shielded: a caller that gives up must not leave a commit half known.
-        return await asyncio.shield(self._transacted(loop, work))
+        with step("db.transact", "client", _SPAN):
+            return await asyncio.shield(self._transacted(loop, work))
 
     async def _transacted(self, loop: asyncio.AbstractEventLoop, work: Work[T]) -> T:
         try:

@@ -21,11 +21,14 @@ from redis.exceptions import (
 )
 from redis.maint_notifications import MaintNotificationsConfig
 
+from chassis.spans import step
+from chassis.tracing.names import DB_SYSTEM
 from vault.adapters.redis.address import RedisSettings
 from vault.adapters.redis.breaker import Breaker
 from vault.adapters.redis.tls import SharedTls
 
 _AT_ONCE: Final = 32
+_SPAN: Final = {DB_SYSTEM: "redis"}
 T = TypeVar("T")
 Work = Callable[[Redis], Awaitable[T]]
 
@@ -111,8 +114,9 @@ class ServerLink:
         task = asyncio.current_task()
         cancels = task.cancelling() if task else 0
         try:
-            async with asyncio.timeout(within_s or self._timeout_s), self._places:
-                found = await work(self._client)
+            with step("redis", "client", _SPAN):
+                async with asyncio.timeout(within_s or self._timeout_s), self._places:
+                    found = await work(self._client)
             if task and task.cancelling() > cancels:
                 # The driver waits with `asyncio.wait_for`, which on Python 3.11 returns instead of
                 # raising when a cancellation comes late: a loop around this would never end.

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import apsw
 
+from chassis.spans import step
+from chassis.tracing.names import DB_SYSTEM
 from vault.adapters.sqlite.connection import migrate, open_reader, open_writer
 from vault.adapters.sqlite.faults import translated
 from vault.adapters.sqlite.lock import exclusive
@@ -23,6 +25,7 @@ from vault.usecases.ports import StoreBroken, StoreFull, StoreUnavailable
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], T]
 
+_SPAN = {DB_SYSTEM: "sqlite"}
 CHECKPOINT_PAGES = 1_000  # 4 MiB of log: a checkpoint of it holds the writer up for 2 to 4 ms
 
 
@@ -51,17 +54,20 @@ class Database:
         Raises one of the ports' errors; whatever `job` wrote is then rolled back.
         """
         self._refuse_if_broken()
-        return await self._writing.run(lambda: self._transaction(job), self._checkpoint_if_due)
+        with step("db.write", "client", _SPAN):
+            return await self._writing.run(lambda: self._transaction(job), self._checkpoint_if_due)
 
     def read(self, job: Job[T]) -> T:
         """Run a short read in one snapshot, here and now: cached pages cost microseconds."""
         self._refuse_if_broken()
-        return self._snapshot(self._inline, job)
+        with step("db.read", "client", _SPAN):
+            return self._snapshot(self._inline, job)
 
     async def query(self, job: Job[T]) -> T:
         """Run a read that may take long, on its own thread."""
         self._refuse_if_broken()
-        return await self._reading.run(lambda: self._snapshot(self._aside, job))
+        with step("db.query", "client", _SPAN):
+            return await self._reading.run(lambda: self._snapshot(self._aside, job))
 
     async def close(self) -> None:
         """Finish what was handed over, empty the log into the database, and close."""

@@ -179,6 +179,7 @@ class Decider:
                 ctx.now,
                 entry.caller.principal,
                 decision.said,
+                entry.caller.traceparent,
             )
         )
         if row is not None:

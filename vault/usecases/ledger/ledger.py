@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from chassis.spans import Span, entered, step, together
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import AuditRow
 from vault.domain.card import Card, CardKey
@@ -117,11 +118,12 @@ class GroupCommitLedger:
             self.counts.refused_full += len(entries)
             return [NotApplied(Reason.OVERLOADED)] * len(entries)
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        call = Call(done, [None] * len(entries), len(entries))
-        for index, entry in enumerate(entries):
-            self._line.add(Waiting(entry, call, index))
-        self._wake.set()
-        return await done
+        with step("ledger.wait") as span:
+            call = Call(done, [None] * len(entries), len(entries), span)
+            for index, entry in enumerate(entries):
+                self._line.add(Waiting(entry, call, index))
+            self._wake.set()
+            return await done
 
     async def read(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
         """Read cards across tenants, as durable as they are."""
@@ -174,8 +176,9 @@ class GroupCommitLedger:
             self.counts.flushes += 1
             self.counts.entries += len(batch)
             try:
-                for part in _parts(batch):
-                    await self._settle(part, keys)
+                with together("ledger.flush", dict.fromkeys([each.call.span for each in batch])):
+                    for part in _parts(batch):
+                        await self._settle(part, keys)
             except BaseException:
                 # The ledger ends here, and nobody may wait for ever: what has no outcome by now,
                 # the halves not yet tried included, may or may not be in the last commit.
@@ -207,11 +210,12 @@ class GroupCommitLedger:
             return
         self._warming[tenant] = [waiting]
         assert self._tasks is not None  # noqa: S101 - set before the first flush
-        self._tasks.create_task(self._warm(tenant))
+        self._tasks.create_task(self._warm(tenant, waiting.call.span))
 
-    async def _warm(self, tenant: str) -> None:
+    async def _warm(self, tenant: str, span: Span | None) -> None:
         try:
-            await self._keyring.warm(tenant)
+            with entered(span):
+                await self._keyring.warm(tenant)
         except VaultError as error:
             group = self._warming.pop(tenant)
             self._line.give_up(group)

@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chassis.spans import Span
 from vault.domain.intents import Entry
 from vault.domain.outcome import NotApplied, Outcome
 from vault.domain.reasons import Reason
@@ -32,6 +33,7 @@ class Call:
     done: asyncio.Future[list[Outcome]]
     outcomes: list[Outcome | None]
     open: int
+    span: Span | None = None  # of the wait, where the call is sampled
 
     def answer(self, index: int, outcome: Outcome) -> None:
         """Record one outcome; the first one stands."""

@@ -27,7 +27,7 @@ from cardvault.vault.v1 import update_pb2 as cardvault_dot_vault_dot_v1_dot_upda
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61rdvault/vault/v1/event.proto\x12\x12\x63\x61rdvault.vault.v1\x1a\x1d\x63\x61rdvault/vault/v1/card.proto\x1a\x1f\x63\x61rdvault/vault/v1/update.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x04\n\tCardEvent\x12\x1d\n\nevent_type\x18\x01 \x01(\tR\teventType\x12\x16\n\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x14\n\x05token\x18\x03 \x01(\tR\x05token\x12\x1a\n\x08revision\x18\x04 \x01(\x03R\x08revision\x12,\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32\x18.cardvault.vault.v1.CardR\x04\x63\x61rd\x12,\n\x0fold_fingerprint\x18\x06 \x01(\tH\x00R\x0eoldFingerprint\x88\x01\x01\x12\x42\n\nold_status\x18\x07 \x01(\x0e\x32\x1e.cardvault.vault.v1.CardStatusH\x01R\toldStatus\x88\x01\x01\x12\x35\n\x05\x63\x61use\x18\x08 \x01(\x0e\x32\x1f.cardvault.vault.v1.ChangeCauseR\x05\x63\x61use\x12\x38\n\x06source\x18\t \x01(\x0b\x32 .cardvault.vault.v1.ChangeSourceR\x06source\x12;\n\x07outcome\x18\n \x01(\x0e\x32!.cardvault.vault.v1.UpdateOutcomeR\x07outcome\x12.\n\x04time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04timeB\x12\n\x10_old_fingerprintB\r\n\x0b_old_statusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61rdvault/vault/v1/event.proto\x12\x12\x63\x61rdvault.vault.v1\x1a\x1d\x63\x61rdvault/vault/v1/card.proto\x1a\x1f\x63\x61rdvault/vault/v1/update.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x04\n\tCardEvent\x12\x1d\n\nevent_type\x18\x01 \x01(\tR\teventType\x12\x16\n\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x14\n\x05token\x18\x03 \x01(\tR\x05token\x12\x1a\n\x08revision\x18\x04 \x01(\x03R\x08revision\x12,\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32\x18.cardvault.vault.v1.CardR\x04\x63\x61rd\x12,\n\x0fold_fingerprint\x18\x06 \x01(\tH\x00R\x0eoldFingerprint\x88\x01\x01\x12\x42\n\nold_status\x18\x07 \x01(\x0e\x32\x1e.cardvault.vault.v1.CardStatusH\x01R\toldStatus\x88\x01\x01\x12\x35\n\x05\x63\x61use\x18\x08 \x01(\x0e\x32\x1f.cardvault.vault.v1.ChangeCauseR\x05\x63\x61use\x12\x38\n\x06source\x18\t \x01(\x0b\x32 .cardvault.vault.v1.ChangeSourceR\x06source\x12;\n\x07outcome\x18\n \x01(\x0e\x32!.cardvault.vault.v1.UpdateOutcomeR\x07outcome\x12.\n\x04time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12 \n\x0btraceparent\x18\x0c \x01(\tR\x0btraceparentB\x12\n\x10_old_fingerprintB\r\n\x0b_old_statusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cardvault.vault.v1.event_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CARDEVENT']._serialized_start=152
-  _globals['_CARDEVENT']._serialized_end=685
+  _globals['_CARDEVENT']._serialized_end=719
 # @@protoc_insertion_point(module_scope)
