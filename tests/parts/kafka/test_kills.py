@@ -17,18 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from chassis.events.ports import PARTITIONS, Lease
 from tests.parts.kafka.consuming import Seen, missing, seen
 from tests.parts.kafka.load import Load
+from tests.parts.kafka.vaults import emptied
 from tests.parts.servers.kafka import KafkaServer
 from tools.running.process import Process
 from tools.running.site import ROOT
-from vault.adapters.engine import Engine
 from vault.adapters.postgres.address import Address
 from vault.adapters.postgres.open import open_postgres
 
 SCRIPT = ROOT / "tests" / "parts" / "kafka" / "relay_process.py"
-DRAINED_S = 60.0
 
 
 @contextmanager
@@ -41,7 +39,7 @@ def relay(dsn: str, kafka: KafkaServer, topic: str, log: Path) -> Iterator[Proce
 
 
 @asynccontextmanager
-async def loaded(dsn: str, seed: int) -> AsyncIterator[tuple[Load, Engine]]:
+async def loaded(dsn: str, seed: int) -> AsyncIterator[Load]:
     """Write events while the block runs."""
     stop = asyncio.Event()
     async with open_postgres(Address(dsn)) as engine:
@@ -49,22 +47,9 @@ async def loaded(dsn: str, seed: int) -> AsyncIterator[tuple[Load, Engine]]:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(load.run(stop))
             try:
-                yield load, engine
+                yield load
             finally:
                 stop.set()
-
-
-async def depth(engine: Engine) -> int:
-    """Count what waits; that takes no lease."""
-    leases = [Lease(partition, 0) for partition in range(PARTITIONS)]
-    return sum([(await engine.outbox.backlog(lease)).depth for lease in leases])
-
-
-async def drained(dsn: str) -> None:
-    """Wait until nothing waits any more."""
-    async with open_postgres(Address(dsn)) as engine, asyncio.timeout(DRAINED_S):
-        while await depth(engine):  # noqa: ASYNC110 - another process changes it
-            await asyncio.sleep(0.1)
 
 
 async def test_relays_killed_and_put_to_sleep_lose_and_disorder_nothing(
@@ -84,7 +69,7 @@ async def test_relays_killed_and_put_to_sleep_lose_and_disorder_nothing(
         ]
         for each in relays:
             each.start()
-        async with loaded(dsn, kill_seed) as (load, _engine):
+        async with loaded(dsn, kill_seed) as load:
             for number in range(kills):
                 await asyncio.sleep(chance.uniform(0.8, 2.5))
                 victim = chance.choice(relays)
@@ -96,7 +81,7 @@ async def test_relays_killed_and_put_to_sleep_lose_and_disorder_nothing(
                     victim.kill()
                     victim.start()
             await asyncio.sleep(1.0)
-        await drained(dsn)
+        await emptied(dsn)
         logs = "".join(each.log.read_text() for each in relays)
     found = seen(kafka, topic)
     record_property(
@@ -122,13 +107,13 @@ async def test_a_broker_killed_under_load_loses_and_disorders_nothing(
     chance = random.Random(kill_seed)
     with relay(dsn, kafka, topic, tmp_path / "relay.log") as process:
         process.start()
-        async with loaded(dsn, kill_seed) as (load, _engine):
+        async with loaded(dsn, kill_seed) as load:
             load.pause_s = 0.1
             for _ in range(kills):
                 await asyncio.sleep(chance.uniform(0.3, 1.5))
                 kafka.kill()
                 await asyncio.to_thread(kafka.start)
-        await drained(dsn)
+        await emptied(dsn)
     found = seen(kafka, topic)
     record_property(
         "said",

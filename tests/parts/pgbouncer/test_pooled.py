@@ -11,6 +11,7 @@ import pytest
 from chassis.store_errors import UnsuitableDatabase
 from tests.doubles.postgres_cutter import cutter
 from tests.doubles.vault_ledger import add, kinds, records, reveal, running, tokenize
+from tests.parts.postgres.hindered import check_held_lock, check_warning
 from tests.parts.servers.pgbouncer import SERVER_CONNECTIONS, PgBouncer
 from tests.parts.servers.postgres import PostgresServer, as_owner, as_superuser
 from vault.adapters.engine import Engine
@@ -76,30 +77,11 @@ async def test_every_session_plans_as_the_vault_wants(address: Address, engine: 
 async def test_a_lock_that_is_held_too_long_is_no_effect_and_no_doubt(
     direct: str, engine: Engine
 ) -> None:
-    async with running(engine) as ledger:
-        admin = await asyncpg.connect(as_superuser(direct))
-        async with admin.transaction():
-            await admin.execute("LOCK TABLE outbox IN SHARE MODE")
-            assert kinds(await ledger.apply([add(2, request_id="r")])) == ["NotApplied"]
-        await admin.close()
-        assert kinds(await ledger.apply([add(2, request_id="r")])) == ["Applied"]
-    assert len(await records(engine)) == 1
+    await check_held_lock(engine, direct)
 
 
 async def test_a_warning_during_a_flush_leaves_it_in_doubt(direct: str, engine: Engine) -> None:
-    admin = await asyncpg.connect(as_superuser(direct))
-    await admin.execute(
-        "CREATE FUNCTION warns() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE WARNING 'canceling wait for synchronous replication due to user request';"
-        " RETURN NULL; END $$; GRANT EXECUTE ON FUNCTION warns() TO PUBLIC;"
-        " CREATE TRIGGER warns AFTER INSERT ON outbox EXECUTE FUNCTION warns()"
-    )
-    async with running(engine) as ledger:
-        assert kinds(await ledger.apply([add(1, request_id="r")])) == ["InDoubt"]
-        await admin.execute("DROP TRIGGER warns ON outbox")
-        assert kinds(await ledger.apply([add(1, request_id="r")])) == ["Replayed"]
-    await admin.close()
-    assert len(await records(engine)) == 1
+    await check_warning(engine, direct)
 
 
 async def test_a_role_without_the_settings_is_refused_with_what_to_do(

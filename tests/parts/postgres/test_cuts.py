@@ -8,27 +8,23 @@ allowed for both, and the same request id, sent again, has one effect.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from tests.contract.ledger_rows import a_card, a_number, add_cards, next_delta
-from tests.doubles.outbox_reading import waiting
 from tests.doubles.postgres_cutter import Cutter, Side, cutter
 from tests.doubles.vault_ledger import add, kinds, records, reveal, running, tokenize
+from tests.parts.postgres.cutting import MOST_MESSAGES, check_heard, cut_everywhere, settle
+from tests.parts.postgres.hindered import check_held_lock, check_warning
 from tests.parts.servers.postgres import PostgresServer, as_superuser
 from vault.adapters.engine import Engine
 from vault.adapters.postgres.address import Address
 from vault.adapters.postgres.open import open_postgres
-from vault.domain.intents import Entry
-from vault.domain.outcome import Outcome
 from vault.usecases.ledger.delta import CardChange
-from vault.usecases.ledger.ledger import GroupCommitLedger
 from vault.usecases.ledger.state import Want
 from vault.usecases.ports import CommitInDoubt, StoreError
-
-MOST_MESSAGES = 200
 
 
 @pytest.fixture
@@ -43,62 +39,15 @@ def behind(proxy: Cutter, dsn: str, **more: float) -> Address:
     return Address(f"postgresql://vault_app@127.0.0.1:{proxy.port}/{rest}", **more)  # type: ignore[arg-type]
 
 
-async def settle(ledger: GroupCommitLedger, entry: Entry) -> str:
-    """Send an entry until it has an effect; return how the last answer was called."""
-    for _attempt in range(10):
-        (kind,) = kinds(await ledger.apply([entry]))
-        if kind in ("Applied", "Replayed"):
-            return kind
-        await asyncio.sleep(0.02)
-    pytest.fail("retries never settled")
-
-
-def true_after(first: str, retried: str) -> bool:
-    """Tell whether the first answer was true, by what the retry found."""
-    return (
-        (first == "Applied" and retried == "Replayed")
-        or (first == "NotApplied" and retried == "Applied")
-        or first == "InDoubt"
-    )
-
-
 @pytest.mark.parametrize("torn", [False, True], ids=["lost", "torn"])
 @pytest.mark.parametrize("side", ["client", "server"])
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
 async def test_a_cut_at_every_message_of_a_flush(
     dsn: str, proxy: Cutter, side: Side, warm: bool, torn: bool, engine: Engine
 ) -> None:
-    heard: list[str] = []
-    async with open_postgres(behind(proxy, dsn)) as cut, running(cut) as ledger:
-        await tokenize(ledger, add(10_000))
-        for at in range(MOST_MESSAGES):
-            if not warm:
-                await proxy_reconnects(cut)
-            entry = add(at, request_id=f"r-{at}")
-            before = proxy.cuts
-            proxy.arm(side, at, torn=torn)
-            (first,) = kinds(await ledger.apply([entry]))
-            proxy.disarm()
-            retried = await settle(ledger, entry)
-            heard.append(first)
-            assert true_after(first, retried), (at, first, retried)
-            if proxy.cuts == before:
-                break
-        else:
-            pytest.fail("no end of messages")
-    # A flush is two round trips: three messages each from the vault, four from the server.
-    assert len(heard) - 1 >= (6 if side == "client" else 8)
-    assert heard[-1] == "Applied"
-    assert "InDoubt" in heard
-    assert "NotApplied" in heard
-    rows = await records(engine)
-    assert len(rows) == 1 + len(heard)  # one record an effect, and one effect a request
-    assert len(await waiting(engine.outbox, 1_000)) == len(rows)
-
-
-async def proxy_reconnects(engine: Engine) -> None:
-    """Make the flush's link begin anew: start-up, preparing and all."""
-    await engine.store._link.close()  # type: ignore[attr-defined]
+    async with open_postgres(behind(proxy, dsn)) as cut:
+        heard = await cut_everywhere(cut, proxy, side, torn=torn, cold=not warm)
+    await check_heard(heard, side, engine)
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
@@ -152,35 +101,13 @@ async def test_a_flush_without_an_answer_is_given_up_in_doubt_and_never_cancelle
     assert len(await records(engine)) == 2
 
 
-async def test_a_lock_that_is_held_too_long_is_no_effect_and_no_doubt(
-    dsn: str, engine: Engine
-) -> None:
-    async with open_postgres(Address(dsn, lock_s=0.2)) as short, running(short) as ledger:
-        admin = await asyncpg.connect(as_superuser(dsn))
-        async with admin.transaction():
-            await admin.execute("LOCK TABLE outbox IN SHARE MODE")
-            outcomes: Sequence[Outcome] = await ledger.apply([add(2, request_id="r")])
-            assert kinds(outcomes) == ["NotApplied"]
-        await admin.close()
-        assert kinds(await ledger.apply([add(2, request_id="r")])) == ["Applied"]
-    assert len(await records(engine)) == 1
+async def test_a_lock_that_is_held_too_long_is_no_effect_and_no_doubt(dsn: str) -> None:
+    async with open_postgres(Address(dsn, lock_s=0.2)) as short:
+        await check_held_lock(short, dsn)
 
 
 async def test_a_warning_during_a_flush_leaves_it_in_doubt(dsn: str, engine: Engine) -> None:
-    """The server warns, and reports success, when a wait for the standby was given up."""
-    admin = await asyncpg.connect(as_superuser(dsn))
-    await admin.execute(
-        "CREATE FUNCTION warns() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE WARNING 'canceling wait for synchronous replication due to user request';"
-        " RETURN NULL; END $$; GRANT EXECUTE ON FUNCTION warns() TO PUBLIC;"
-        " CREATE TRIGGER warns AFTER INSERT ON outbox EXECUTE FUNCTION warns()"
-    )
-    async with running(engine) as ledger:
-        assert kinds(await ledger.apply([add(1, request_id="r")])) == ["InDoubt"]
-        await admin.execute("DROP TRIGGER warns ON outbox")
-        assert kinds(await ledger.apply([add(1, request_id="r")])) == ["Replayed"]
-    await admin.close()
-    assert len(await records(engine)) == 1
+    await check_warning(engine, dsn)
 
 
 async def test_the_servers_backend_killed_between_flushes_costs_one_answer_at_most(

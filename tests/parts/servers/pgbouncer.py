@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
@@ -10,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 from chassis.postgres.address import Pooler
 from tests.parts.servers.network import as_postgres
+from tests.parts.servers.postgres import directory
 from tools.running.guardian import mind
 from tools.running.ports import free_ports
 
@@ -44,38 +43,49 @@ class PgBouncer:
 @contextmanager
 def pgbouncer(pooler: Pooler, server_port: int) -> Iterator[PgBouncer]:
     """Run a pooler in front of a server until the block is left."""
-    root = Path(mkdtemp(prefix="cardvault-pgbouncer-"))
-    shutil.chown(root, "postgres", "postgres")
-    (port,) = free_ports(1)
-    (root / "users").write_text("".join(f'"{user}" ""\n' for user in USERS))
-    prepared = "max_prepared_statements = 200\n" if pooler == "pgbouncer-prepared" else ""
-    (root / "ini").write_text(
-        "[databases]\n"
-        f"* = host=127.0.0.1 port={server_port}\n"
-        "[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = trust\nauth_file = {root / 'users'}\n"
-        "pool_mode = transaction\nmax_client_conn = 200\n"
-        f"default_pool_size = {SERVER_CONNECTIONS}\nserver_idle_timeout = 2\n"
-        f"server_login_retry = 1\n{prepared}"
-    )
-    log = (root / "log").open("wb")
-    with log:
-        process = subprocess.Popen(
-            as_postgres((str(PROGRAMS[pooler]), str(root / "ini"))),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=root,
-        )
-    mind(process.pid)
-    try:
-        _wait_ready(port, root / "log")
+    settings = [
+        "pool_mode = transaction",
+        "max_client_conn = 200",
+        f"default_pool_size = {SERVER_CONNECTIONS}",
+        "server_idle_timeout = 2",
+        "server_login_retry = 1",
+    ]
+    if pooler == "pgbouncer-prepared":
+        settings.append("max_prepared_statements = 200")
+    with pooling(PROGRAMS[pooler], server_port, *settings) as port:
         yield PgBouncer(port, pooler)
-    finally:
-        process.kill()
-        process.wait(10)
-        shutil.rmtree(root)
+
+
+@contextmanager
+def pooling(program: Path, server_port: int, *settings: str) -> Iterator[int]:
+    """Run a PgBouncer with settings of its own until the block is left; yield its port."""
+    with directory("cardvault-pgbouncer-") as root:
+        (port,) = free_ports(1)
+        (root / "users").write_text("".join(f'"{user}" ""\n' for user in USERS))
+        lines = [
+            "[databases]",
+            f"* = host=127.0.0.1 port={server_port}",
+            "[pgbouncer]",
+            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =",
+            f"auth_type = trust\nauth_file = {root / 'users'}",
+            *settings,
+        ]
+        (root / "ini").write_text("\n".join(lines) + "\n")
+        with (root / "log").open("wb") as log:
+            process = subprocess.Popen(
+                as_postgres((str(program), str(root / "ini"))),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=root,
+            )
+        mind(process.pid)
+        try:
+            _wait_ready(port, root / "log")
+            yield port
+        finally:
+            process.kill()
+            process.wait(10)
 
 
 def _wait_ready(port: int, log: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,10 +15,13 @@ from tempfile import mkdtemp
 
 import asyncpg
 
+from tests.parts.servers.network import as_postgres
 from tools.running.guardian import mind
+from tools.running.ports import free_ports
 from vault.adapters.postgres.migrating import migrate
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
+_START_S = 60.0
 _numbers = count(1)
 
 
@@ -94,57 +95,63 @@ def postgres_server(*options: str) -> Iterator[PostgresServer]:
 
     `fsync` is off unless they say otherwise.
     """
-    root = Path(mkdtemp(prefix="cardvault-pg-"))
+    with directory("cardvault-pg-") as root:
+        data = root / "data"
+        initialize(data)
+        # No power is lost here.
+        with serving(data, free_ports(1)[0], "fsync=off", "max_connections=200", *options) as made:
+            yield made
+
+
+@contextmanager
+def directory(prefix: str) -> Iterator[Path]:
+    """Make a directory that is the user postgres's own, until the block is left."""
+    root = Path(mkdtemp(prefix=prefix))
     shutil.chown(root, "postgres", "postgres")
-    data = root / "data"
-    port = _free_port()
     try:
-        _as_postgres(BINARIES / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N")
-        settings = [
-            f"port={port}",
-            "listen_addresses=127.0.0.1",
-            f"unix_socket_directories={root}",
-            "fsync=off",  # no power is lost here
-            "max_connections=200",
-            *options,
-        ]
-        log = (root / "log").open("wb")
-        flags = [text for setting in settings for text in ("-c", setting)]
-        with log:
-            server = subprocess.Popen(
-                ["runuser", "-u", "postgres", "--", BINARIES / "postgres", "-D", data, *flags],
-                stdout=log,
-                stderr=log,
-                cwd=root,
-            )
-        mind(server.pid)
-        try:
-            _wait_ready(port, root / "log")
-            yield PostgresServer(port, data, _pid(data))
-        finally:
-            os.kill(_pid(data), signal.SIGINT)  # a fast shutdown
-            server.wait(30)
+        yield root
     finally:
         shutil.rmtree(root)
 
 
-def _pid(data: Path) -> int:
-    return int((data / "postmaster.pid").read_text().split()[0])
-
-
-def _as_postgres(*command: object) -> None:
-    subprocess.run(
-        ["runuser", "-u", "postgres", "--", *map(str, command)],
-        check=True,
-        capture_output=True,
-        cwd="/",
+def initialize(data: Path, *options: str) -> None:
+    """Make an empty cluster that lets everybody in; `options` are initdb's."""
+    run_as_postgres(
+        BINARIES / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", *options
     )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def run_as_postgres(*command: object) -> None:
+    """Run a command to its end; raise CalledProcessError if it fails."""
+    subprocess.run(as_postgres([*map(str, command)]), check=True, capture_output=True, cwd="/")
+
+
+@contextmanager
+def serving(
+    data: Path, port: int, *options: str, ending: signal.Signals = signal.SIGINT
+) -> Iterator[PostgresServer]:
+    """Run a server on a cluster until the block is left, its socket and its log beside that.
+
+    `ending` is how it is shut down: SIGINT is a fast shutdown, SIGQUIT an immediate one.
+    """
+    log = data.with_suffix(".log")
+    settings = [
+        f"port={port}",
+        "listen_addresses=127.0.0.1",
+        f"unix_socket_directories={data.parent}",
+        *options,
+    ]
+    flags = [text for setting in settings for text in ("-c", setting)]
+    command = as_postgres([str(BINARIES / "postgres"), "-D", str(data), *flags])
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, cwd=data.parent)
+    mind(server.pid)
+    try:
+        _wait_ready(port, log)
+        yield PostgresServer(port, data, server.pid)
+    finally:
+        server.send_signal(ending)
+        server.wait(30)
 
 
 def _wait_ready(port: int, log: Path) -> None:
@@ -152,7 +159,7 @@ def _wait_ready(port: int, log: Path) -> None:
         db = await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres")
         await db.close()
 
-    end = time.monotonic() + 30
+    end = time.monotonic() + _START_S
     while True:
         try:
             asyncio.run(ready())

@@ -1,13 +1,13 @@
 """Forged and missing checkpoints, rollbacks, forks, and proofs of inclusion."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
 from tests.doubles.audit_database import KEY, KEYS, save, write_history
+from tests.doubles.audit_kinds import placed
 from tests.doubles.vault_ports_audit import FakeAuditStore
 from vault.adapters.audit_verify.findings import MAX_FINDINGS, Finding, Kind, Report
 from vault.adapters.audit_verify.proofs import (
@@ -34,27 +34,9 @@ async def store() -> FakeAuditStore:
     return store
 
 
-@pytest.fixture
-def path(store: FakeAuditStore, tmp_path: Path) -> Path:
-    path = tmp_path / "vault.db"
-    save(store, path)
-    return path
-
-
-@pytest.fixture
-def db(path: Path) -> Iterator[apsw.Connection]:
-    connection = apsw.Connection(str(path))
-    yield connection
-    connection.close()
-
-
-def _kinds(findings: list[Finding]) -> list[tuple[Kind, str, int, int]]:
-    return [each[:4] for each in findings]
-
-
 def test_an_edited_checkpoint_is_named(path: Path, db: apsw.Connection) -> None:
     db.execute("UPDATE checkpoints SET body = CAST(body || ' ' AS BLOB) WHERE number = 4")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_FORGED, "", 4, 4)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_FORGED, "", 4, 4)]
 
 
 def test_a_checkpoint_signed_by_somebody_else_is_named(
@@ -66,12 +48,12 @@ def test_a_checkpoint_signed_by_somebody_else_is_named(
             "UPDATE checkpoints SET signature = ?, key_id = ? WHERE number = 7",
             (forged.signature, key_id),
         )
-        assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_FORGED, "", 7, 7)]
+        assert placed(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_FORGED, "", 7, 7)]
 
 
 def test_a_column_that_denies_the_body_is_named(path: Path, db: apsw.Connection) -> None:
     db.execute("UPDATE checkpoints SET time = 1 WHERE number = 9")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_FORGED, "", 9, 9)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_FORGED, "", 9, 9)]
 
 
 def test_swapped_checkpoints_are_named(path: Path, db: apsw.Connection) -> None:
@@ -79,7 +61,7 @@ def test_swapped_checkpoints_are_named(path: Path, db: apsw.Connection) -> None:
     db.execute("UPDATE checkpoints SET number = 5 WHERE number = 6")
     db.execute("UPDATE checkpoints SET number = 6 WHERE number = -5")
     findings = verify_audit(path, KEYS).findings
-    assert _kinds(findings) == [
+    assert placed(findings) == [
         (Kind.CHECKPOINT_FORGED, "", 5, 5),
         (Kind.CHECKPOINT_FORGED, "", 6, 6),
     ]
@@ -87,7 +69,7 @@ def test_swapped_checkpoints_are_named(path: Path, db: apsw.Connection) -> None:
 
 def test_missing_checkpoints_are_named(path: Path, db: apsw.Connection) -> None:
     db.execute("DELETE FROM checkpoints WHERE number IN (5, 6)")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_MISSING, "", 5, 6)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_MISSING, "", 5, 6)]
 
 
 def test_a_history_signed_anew_is_unlinked(
@@ -99,7 +81,7 @@ def test_a_history_signed_anew_is_unlinked(
         "UPDATE checkpoints SET body = ?, time = ?, signature = ? WHERE number = 5",
         (other.body, other.time, other.signature),
     )
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_UNLINKED, "", 6, 6)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.CHECKPOINT_UNLINKED, "", 6, 6)]
 
 
 def test_a_rollback_is_seen_by_a_checkpoint_from_elsewhere(
@@ -116,7 +98,7 @@ def test_a_rollback_is_seen_by_a_checkpoint_from_elsewhere(
         (size,),
     )
     assert verify_audit(path, KEYS).ok  # all that is left agrees: only the copy kept tells
-    assert _kinds(verify_audit(path, KEYS, kept).findings) == [
+    assert placed(verify_audit(path, KEYS, kept).findings) == [
         (Kind.ROLLED_BACK, "", before.number + 1, kept.number),
         (Kind.TRUNCATED, "chn_2", size + 1, 108),
     ]
@@ -127,7 +109,7 @@ def test_a_checkpoint_from_elsewhere_wins_over_the_stored_one(
 ) -> None:
     body = parse_body(store.signed[-1].body)
     other = KEY.sign(body._replace(time=body.time + 1))
-    assert _kinds(verify_audit(path, KEYS, other).findings)[0] == (
+    assert placed(verify_audit(path, KEYS, other).findings)[0] == (
         Kind.CHECKPOINT_FORGED,
         "",
         body.number,
@@ -138,7 +120,7 @@ def test_a_checkpoint_from_elsewhere_wins_over_the_stored_one(
 
 def test_a_given_checkpoint_must_be_signed_itself(path: Path, store: FakeAuditStore) -> None:
     forged = store.signed[-1]._replace(signature=bytes(64), number=99)
-    assert _kinds(verify_audit(path, KEYS, forged).findings) == [
+    assert placed(verify_audit(path, KEYS, forged).findings) == [
         (Kind.CHECKPOINT_FORGED, "", 99, 99)
     ]
 
@@ -149,7 +131,7 @@ def test_a_record_appended_behind_a_chain_s_end_is_named(
     row, head = link(store.head("chn_0"), 5, AuditFacts("acme", "app", "", "card.reveal", "ok"))
     db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?)", row)
     db.execute("UPDATE chains SET sequence = ?, hash = ? WHERE chain = ?", (*head[1:], "chn_0"))
-    assert _kinds(verify_audit(path, KEYS).findings) == [
+    assert placed(verify_audit(path, KEYS).findings) == [
         (Kind.ADDED, "chn_0", 109, 109),
         (Kind.FORK, "chn_0", 109, 109),
     ]
@@ -160,7 +142,7 @@ def test_a_record_appended_without_the_head_is_named(
 ) -> None:
     row, _head = link(store.head("chn_2"), 5, AuditFacts("acme", "app", "", "card.reveal", "ok"))
     db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?)", row)
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.ADDED, "chn_2", 109, 109)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.ADDED, "chn_2", 109, 109)]
 
 
 def test_a_chain_out_of_nowhere_is_named(path: Path, db: apsw.Connection) -> None:
@@ -176,17 +158,17 @@ def test_a_whole_chain_gone_is_named(path: Path, db: apsw.Connection) -> None:
     db.execute("DELETE FROM audit WHERE chain = 'chn_1'")
     db.execute("DELETE FROM chains WHERE chain = 'chn_1'")
     findings = verify_audit(path, KEYS).findings
-    assert (Kind.TRUNCATED, "chn_1", 1, 108) in _kinds(findings)
+    assert (Kind.TRUNCATED, "chn_1", 1, 108) in placed(findings)
 
 
 def test_an_unended_fork_is_named(path: Path, db: apsw.Connection) -> None:
     db.execute("UPDATE chains SET ended = 0 WHERE chain = 'chn_0'")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.FORK, "chn_0", 108, 108)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.FORK, "chn_0", 108, 108)]
 
 
 def test_a_chain_that_nobody_ended_is_named(path: Path, db: apsw.Connection) -> None:
     db.execute("UPDATE chains SET ended = 1 WHERE chain = 'chn_2'")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.FORK, "chn_2", 108, 108)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.FORK, "chn_2", 108, 108)]
 
 
 async def test_records_behind_the_last_checkpoint_are_told_and_linked(
@@ -201,7 +183,7 @@ async def test_records_behind_the_last_checkpoint_are_told_and_linked(
     db = apsw.Connection(str(path))
     db.execute("DELETE FROM audit WHERE chain = 'chn_2' AND sequence = 110")
     db.close()
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.DROPPED, "chn_2", 110, 110)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.DROPPED, "chn_2", 110, 110)]
 
 
 async def test_a_process_that_died_before_its_first_checkpoint_is_covered(tmp_path: Path) -> None:
@@ -284,7 +266,7 @@ def test_a_log_beside_the_copy_is_read_too(path: Path, db: apsw.Connection) -> N
     db.execute("PRAGMA wal_autocheckpoint = 0")
     db.execute("DELETE FROM audit WHERE chain = 'chn_0' AND sequence = 5")
     assert path.with_name(path.name + "-wal").stat().st_size > 0
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.DROPPED, "chn_0", 5, 5)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.DROPPED, "chn_0", 5, 5)]
 
 
 def test_public_keys_come_as_pem() -> None:

@@ -1,7 +1,6 @@
 """A database made to mislead the verifier: it names what it can, and never falls over."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -10,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.doubles.audit_database import KEY, KEYS, save, write_history
+from tests.doubles.audit_kinds import placed
 from tests.doubles.vault_ports_audit import FakeAuditStore
 from vault.adapters.audit_verify.database import AuditFile
-from vault.adapters.audit_verify.findings import Finding, Kind
+from vault.adapters.audit_verify.findings import Kind
 from vault.adapters.audit_verify.trail import NotReadable
 from vault.adapters.audit_verify.verify import _Verification, verify_audit
 from vault.crypto.checkpoints import CheckpointBody, parse_body
@@ -27,24 +27,6 @@ async def store() -> FakeAuditStore:
     store = FakeAuditStore()
     await write_history(store, processes=2, rounds=2, batch=10, tail=3)
     return store
-
-
-@pytest.fixture
-def path(store: FakeAuditStore, tmp_path: Path) -> Path:
-    path = tmp_path / "vault.db"
-    save(store, path)
-    return path
-
-
-@pytest.fixture
-def db(path: Path) -> Iterator[apsw.Connection]:
-    connection = apsw.Connection(str(path))
-    yield connection
-    connection.close()
-
-
-def _kinds(findings: list[Finding]) -> list[tuple[Kind, str, int, int]]:
-    return [each[:4] for each in findings]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +52,7 @@ def test_any_bytes_in_a_records_place_are_named(
         "UPDATE audit SET record = ? WHERE chain = 'chn_0' AND sequence = ?", (record, sequence)
     )
     findings = verify_audit(path, KEYS).findings
-    assert (Kind.EDITED, "chn_0", sequence, sequence) in _kinds(findings)
+    assert (Kind.EDITED, "chn_0", sequence, sequence) in placed(findings)
 
 
 def test_a_stranger_behind_a_gap_is_named_with_what_is_missing(
@@ -78,7 +60,7 @@ def test_a_stranger_behind_a_gap_is_named_with_what_is_missing(
 ) -> None:
     db.execute("DELETE FROM audit WHERE chain = 'chn_0' AND sequence IN (5, 6)")
     db.execute("UPDATE audit SET record = x'00' WHERE chain = 'chn_0' AND sequence = 7")
-    assert _kinds(verify_audit(path, KEYS).findings) == [
+    assert placed(verify_audit(path, KEYS).findings) == [
         (Kind.DROPPED, "chn_0", 5, 6),
         (Kind.EDITED, "chn_0", 7, 7),
     ]
@@ -88,7 +70,7 @@ def test_numbers_moved_up_are_named(path: Path, db: apsw.Connection) -> None:
     db.execute("UPDATE audit SET sequence = -sequence WHERE chain = 'chn_0' AND sequence > 9")
     db.execute("UPDATE audit SET sequence = 3 - sequence WHERE sequence < 0")
     db.execute("UPDATE chains SET sequence = sequence + 3 WHERE chain = 'chn_0'")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.REORDERED, "chn_0", 10, 10)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.REORDERED, "chn_0", 10, 10)]
 
 
 def test_a_table_without_its_key_may_hold_a_number_twice(path: Path, db: apsw.Connection) -> None:
@@ -96,7 +78,7 @@ def test_a_table_without_its_key_may_hold_a_number_twice(path: Path, db: apsw.Co
     db.execute("INSERT INTO copy SELECT * FROM audit WHERE chain = 'chn_0' AND sequence = 8")
     db.execute("DROP TABLE audit")
     db.execute("ALTER TABLE copy RENAME TO audit")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.DUPLICATED, "chn_0", 8, 8)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.DUPLICATED, "chn_0", 8, 8)]
 
 
 def test_columns_of_other_types_are_named(path: Path, db: apsw.Connection) -> None:
@@ -104,7 +86,7 @@ def test_columns_of_other_types_are_named(path: Path, db: apsw.Connection) -> No
     db.execute("DROP TABLE audit")
     db.execute("ALTER TABLE copy RENAME TO audit")
     db.execute("UPDATE audit SET record = 'text', hash = 5 WHERE chain = 'chn_0' AND sequence = 8")
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.EDITED, "chn_0", 8, 8)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.EDITED, "chn_0", 8, 8)]
 
 
 def test_text_that_is_none_is_no_database(path: Path, db: apsw.Connection) -> None:
@@ -135,7 +117,7 @@ def test_a_signed_head_that_is_not_the_chains_is_named(
     path: Path, db: apsw.Connection, store: FakeAuditStore
 ) -> None:
     _sign_next(db, store, head=bytes(32))
-    assert _kinds(verify_audit(path, KEYS).findings) == [(Kind.EDITED, "chn_1", 24, 24)]
+    assert placed(verify_audit(path, KEYS).findings) == [(Kind.EDITED, "chn_1", 24, 24)]
 
 
 def test_a_signed_step_back_is_named(
@@ -143,7 +125,7 @@ def test_a_signed_step_back_is_named(
 ) -> None:
     before = parse_body(store.signed[-3].body).chains[-1]
     _sign_next(db, store, size=before.size, root=before.root, nodes=before.nodes, head=before.head)
-    kinds = _kinds(verify_audit(path, KEYS).findings)
+    kinds = placed(verify_audit(path, KEYS).findings)
     assert kinds == [(Kind.REWRITTEN, "chn_1", before.size + 1, 21)]
 
 
@@ -152,7 +134,7 @@ def test_a_signed_root_that_its_nodes_deny_is_named(
 ) -> None:
     _sign_next(db, store, root=bytes(32))
     number = len(store.signed)
-    kinds = _kinds(verify_audit(path, KEYS).findings)
+    kinds = placed(verify_audit(path, KEYS).findings)
     assert kinds == [(Kind.CHECKPOINT_FORGED, "", number, number)]
 
 
@@ -172,7 +154,7 @@ def test_a_signed_body_of_a_newer_release_is_named(
         "UPDATE checkpoints SET body = ?, signature = ? WHERE number = ?",
         (signed.body, signed.signature, number),
     )
-    kinds = _kinds(verify_audit(path, KEYS).findings)
+    kinds = placed(verify_audit(path, KEYS).findings)
     assert kinds == [(Kind.CHECKPOINT_FORGED, "", number, number)]
 
 
@@ -191,7 +173,7 @@ async def _claim(store: FakeAuditStore, chain: str, head: ChainHead, *, ends: bo
 async def test_a_chain_that_two_ended_is_a_fork(store: FakeAuditStore, tmp_path: Path) -> None:
     await _claim(store, "chn_2", store.head("chn_0"), ends=True)
     save(store, tmp_path / "fork.db")
-    kinds = _kinds(verify_audit(tmp_path / "fork.db", KEYS).findings)
+    kinds = placed(verify_audit(tmp_path / "fork.db", KEYS).findings)
     assert (Kind.FORK, "chn_0", 24, 24) in kinds
 
 
@@ -209,7 +191,7 @@ async def test_what_a_successor_saw_counts(
 ) -> None:
     await _claim(store, "chn_2", ChainHead("chn_1", sequence, bytes(32)), ends=True)
     save(store, tmp_path / "claim.db")
-    assert _kinds(verify_audit(tmp_path / "claim.db", KEYS).findings) == [expected]
+    assert placed(verify_audit(tmp_path / "claim.db", KEYS).findings) == [expected]
 
 
 @pytest.fixture(scope="module")
