@@ -76,7 +76,6 @@ CONDITIONS = {
     "card_versions_by_fingerprint": {"tenant", "fingerprint"},
     "card_versions_by_purge_time": {"purge_time"},
     "fingerprints_pkey": {"tenant", "mac"},
-    "fingerprints_by_id": {"tenant", "fingerprint"},
     "existing_cards_pkey": {"tenant", "fingerprint"},  # few customers share a number
     "requests_pkey": {"tenant", "principal", "request_id"},
     "requests_by_time": {"create_time"},
