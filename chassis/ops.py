@@ -1,5 +1,6 @@
 """Serve `/metrics`, `/healthz` and `/readyz` over plain HTTP, on threads of their own."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], answers: Answers) -> None:
         self.answers: Final = answers
         self._places: Final = threading.BoundedSemaphore(MAX_THREADS)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:

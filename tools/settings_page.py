@@ -73,11 +73,11 @@ def shown(default: object) -> str:
     if default is PydanticUndefined:
         return "(required)"
     if hasattr(default, "total_seconds"):
-        seconds = int(default.total_seconds())
-        days, rest = divmod(seconds, 86_400)
+        seconds = default.total_seconds()
+        days, rest = divmod(int(seconds), 86_400)
         if days and not rest:
             return f"P{days}D"
-        return f"PT{seconds}S"
+        return f"PT{seconds:g}S"
     if isinstance(default, frozenset | tuple):
         return json.dumps(sorted(str(item) for item in default))
     return str(default)

@@ -89,11 +89,11 @@ func store(vault vaultv1.VaultServiceClient, customer string) (string, error) {
 
 // storeMany stores a batch, of which each card succeeds or fails alone: here one has a typing error.
 func storeMany(vault vaultv1.VaultServiceClient, customer string) ([]string, error) {
-	request := &vaultv1.BatchTokenizeRequest{}
+	var requests []*vaultv1.TokenizeRequest // made once: a retry sends the same
 	for _, number := range []string{"5555555555554444", "378282246310005", "4111111111111112"} {
-		request.Requests = append(request.Requests, newCard(customer, number))
+		requests = append(requests, newCard(customer, number))
 	}
-	reply, err := call(vault.BatchTokenize, request)
+	reply, err := call(vault.BatchTokenize, &vaultv1.BatchTokenizeRequest{Requests: requests})
 	if err != nil {
 		return nil, err
 	}
@@ -167,10 +167,11 @@ func call[Q, R any](
 	return method(ctx, request)
 }
 
+// newCard makes a request, with a new id each time: call it once a card, and keep it for retries.
 func newCard(customer, number string) *vaultv1.TokenizeRequest {
 	month, year := int32(12), int32(2030)
 	return &vaultv1.TokenizeRequest{
-		RequestId: newID(), // one for each card you mean to store; keep it for the retry
+		RequestId: newID(),
 		Card:      &vaultv1.CardDetails{Number: number, ExpiryMonth: &month, ExpiryYear: &year},
 		Customer:  customer,
 	}

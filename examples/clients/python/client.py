@@ -73,7 +73,8 @@ def store(vault: VaultServiceStub, customer: str) -> str:
 def store_many(vault: VaultServiceStub, customer: str) -> list[str]:
     """Store a batch, of which each card succeeds or fails alone: here one has a typing error."""
     numbers = ("5555555555554444", "378282246310005", "4111111111111112")
-    batch = BatchTokenizeRequest(requests=[new_card(customer, number) for number in numbers])
+    requests = [new_card(customer, number) for number in numbers]  # once: a retry sends the same
+    batch = BatchTokenizeRequest(requests=requests)
     tokens = []
     for result in vault.BatchTokenize(batch, timeout=DEADLINE_S).results:
         if result.HasField("error"):
@@ -104,7 +105,7 @@ def may_not_reveal(vault: RevealServiceStub, request: DetokenizeRequest) -> None
 
 
 def new_card(customer: str, number: str) -> TokenizeRequest:
-    """Return a request; its id is for one card you mean to store: keep it for the retry."""
+    """Return a request, with a new id each time: call it once a card, and keep it for retries."""
     card = CardDetails(number=number, expiry_month=12, expiry_year=2030)
     return TokenizeRequest(request_id=str(uuid.uuid4()), card=card, customer=customer)
 

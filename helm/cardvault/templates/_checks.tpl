@@ -21,6 +21,29 @@
 {{- end -}}
 {{- end }}
 
+{{/* These go into a ConfigMap; what is secret in a URL stands before an @. */}}
+{{- define "cardvault.checkOpen" -}}
+{{- $values := index .root.Values .service -}}
+{{- $open := dict "eventsUrl" $values.eventsUrl "kmsKey" $values.kmsKey -}}
+{{- range $name, $value := $values.settings }}{{ $_ := set $open (print "settings." $name) $value }}{{ end -}}
+{{- range $name, $value := $open }}
+{{- if regexMatch `://[^\s"]*@` (toJson $value) -}}
+{{- fail (printf "%s.%s holds a user name or a password: anybody who reads the ConfigMap would have it" $.service $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "cardvault.checkAnnotations" -}}
+{{- $values := index .root.Values .service -}}
+{{- range $path, $given := dict "podAnnotations" $values.podAnnotations "serviceAccount.annotations" $values.serviceAccount.annotations }}
+{{- range $name, $_ := $given }}
+{{- if regexMatch `^(checksum/settings$|helm\.sh/hook|meta\.helm\.sh/)` $name -}}
+{{- fail (printf "%s.%s holds %s: that annotation is the chart's, or helm's own" $.service $path $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "cardvault.checkService" -}}
 {{- $service := .service -}}
 {{- $values := index .root.Values $service -}}
@@ -41,6 +64,8 @@
 {{- if hasPrefix "file:" $values.eventsUrl -}}
 {{- fail (printf "%s.eventsUrl is a file: it would go with its pod" $service) -}}
 {{- end -}}
+{{- include "cardvault.checkOpen" . -}}
+{{- include "cardvault.checkAnnotations" . -}}
 {{- if gt (add $values.shutdown.endpointDelay $values.shutdown.drainTimeout) 28 -}}
 {{- fail (printf "%s.shutdown takes more than 28 seconds in all: the service refuses that" $service) -}}
 {{- end -}}

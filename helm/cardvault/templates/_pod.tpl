@@ -22,6 +22,18 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* Memory that is not given is worked out: what a process takes is in docs/howto/transports.md, and
+     the rest is the supervisor's, /tmp's and that of a `cardvault doctor` run in the container. */}}
+{{- define "cardvault.resources" -}}
+{{- $values := index .root.Values .service -}}
+{{- $each := eq ($values.settings.TRANSPORT | default "grpcio") "envoy" | ternary 224 160 -}}
+{{- $memory := printf "%dMi" (add 224 (mul $each ($values.workers | default 1))) -}}
+{{- $resources := deepCopy $values.resources -}}
+{{- $limits := merge $resources.limits (dict "memory" $memory) -}}
+{{- $_ := merge $resources.requests (dict "memory" $limits.memory) -}}
+{{- toYaml $resources -}}
+{{- end }}
+
 {{/* Mode 0440, owned by root and the pod's group: others can't read, which the services look at. */}}
 {{- define "cardvault.secretVolume" -}}
 - name: {{ .name }}

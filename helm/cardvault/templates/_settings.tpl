@@ -2,11 +2,12 @@
 {{- define "cardvault.settings" -}}
 {{- $values := index .root.Values .service -}}
 {{- $ports := include "cardvault.ports" . | fromYaml -}}
+{{- $host := .root.Values.listenHost -}}
 {{- $settings := dict
   "ENVIRONMENT" "production"
-  "LISTEN" (printf "0.0.0.0:%d" (int $ports.grpc))
-  "HEALTH_LISTEN" (printf "0.0.0.0:%d" (int $ports.health))
-  "OPS_LISTEN" (printf "0.0.0.0:%d" (int $ports.ops))
+  "LISTEN" (printf "%s:%d" $host (int $ports.grpc))
+  "HEALTH_LISTEN" (printf "%s:%d" $host (int $ports.health))
+  "OPS_LISTEN" (printf "%s:%d" $host (int $ports.ops))
   "TLS_CA" "/etc/cardvault/tls/ca.crt"
   "TLS_CERTIFICATE" "/etc/cardvault/tls/tls.crt"
   "TLS_KEY" "/etc/cardvault/tls/tls.key"

@@ -1,4 +1,4 @@
-"""Names that the chart's `settings` may hold: all of a service but those that the chart sets.
+"""What the chart's `settings` may hold: all of a service's but those that the chart sets.
 
 After a new setting: python -m tests.kit.charts.settings_names
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 from chassis.config import ServiceConfig
 from updater.config import UpdaterConfig
@@ -31,11 +31,22 @@ def allowed(service: str) -> list[str]:
     return sorted(names - {*_SET_BY_THE_CHART.split(), *_NOT_IN_A_CONFIG_MAP.split()})
 
 
+def choices(service: str) -> dict[str, list[str]]:
+    """Return what each of those settings may be that is one of a few words."""
+    fields = SERVICES[service].model_fields
+    kinds = {name: fields[name.lower()].annotation for name in allowed(service)}
+    return {
+        name: list(get_args(kind)) for name, kind in kinds.items() if get_origin(kind) is Literal
+    }
+
+
 def schema_with_names() -> dict[str, Any]:
-    """Return the chart's schema with today's names in it."""
+    """Return the chart's schema with today's names and choices in it."""
     schema: dict[str, Any] = json.loads(SCHEMA.read_text())
     for service in SERVICES:
         schema["definitions"][f"{service}Setting"]["enum"] = allowed(service)
+        settings = schema["properties"][service]["properties"]["settings"]
+        settings["properties"] = {name: {"enum": each} for name, each in choices(service).items()}
     return schema
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.kit.charts.rendering import ROOT, installed, kubernetes_versions
 from tests.kit.image.dockerfile import stages
 
 TEXT = (ROOT / "docs" / "howto" / "deploy.md").read_text()
+DOCUMENTATION = [IPv4Network(f"{net}/24") for net in ("192.0.2.0", "198.51.100.0", "203.0.113.0")]
+"""RFC 5737."""
 COMMANDS = [
     shlex.split(line)
     for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
@@ -79,7 +82,8 @@ def test_the_guide_installs_lints_and_rolls_back(
     release = json.loads(run(install, here, environment, "--output", "json"))
     assert release["info"]["status"] == "deployed"
     hooks = [hook["kind"] for hook in release["hooks"]]
-    assert hooks == ["ServiceAccount", "Job"]
+    assert sorted(hooks[:2]) == ["NetworkPolicy", "ServiceAccount"]
+    assert hooks[2:] == ["Job"]
     # The memory driver forgets at the end of each command: the file tells the next one.
     past = [
         {**release, "version": number, "info": {**release["info"], "status": status}}
@@ -88,6 +92,17 @@ def test_the_guide_installs_lints_and_rolls_back(
     (here / "releases.yaml").write_text(json.dumps(past))
     assert "superseded" in run(history, here, environment)
     assert "Rollback was a success" in run(rollback, here, environment)
+
+
+def test_the_guide_opens_no_way_out_into_the_internet(here: Path) -> None:
+    egress = yaml.safe_load((here / "values.yaml").read_text())["vault"]["network"]["egress"]
+    blocks = [ip_network(peer["ipBlock"]["cidr"]) for rule in egress for peer in rule["to"]]
+    assert len(blocks) == 2
+    assert all(
+        any(isinstance(each, IPv4Network) and each.subnet_of(known) for known in DOCUMENTATION)
+        for each in blocks
+    )
+    assert all(rule["ports"] for rule in egress)
 
 
 def test_what_the_guide_runs_in_a_pod_is_there(here: Path, environment: Mapping[str, str]) -> None:

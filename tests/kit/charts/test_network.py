@@ -9,6 +9,7 @@ import pytest
 from tests.kit.charts.rendering import Manifest, changed, of_kind, render, rendered, shape
 
 Labels = Mapping[str, str]
+_HOOK = "helm.sh/hook"
 
 
 def pods(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
@@ -98,6 +99,30 @@ def test_out_go_names_and_what_is_named(component: str) -> None:
     assert resolving["to"]
     assert others[: len(named)] == named
     assert all(rule.get("to") for rule in found)
+
+
+@pytest.mark.parametrize("service", ["vault", "updater"])
+def test_a_job_that_comes_before_all_else_is_let_out_already(service: str) -> None:
+    """As it is at the first install, in a namespace where nothing is let through."""
+    name = f"pay-cardvault-{service}-migrate"
+    job = of_kind(rendered("everything"), "Job")[name]
+    earlier = [each for each in rendered("everything") if _weight(each) < _weight(job)]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    [_resolving, *named] = rules(earlier, labels, "egress")
+    assert named == shape("everything")[service]["network"]["egress"]
+    assert rules(earlier, labels, "ingress") == []
+    assert job["spec"]["template"]["spec"]["serviceAccountName"] in of_kind(
+        earlier, "ServiceAccount"
+    )
+    hooked = of_kind(earlier, "NetworkPolicy")[name]["metadata"]["annotations"]
+    assert hooked[_HOOK] == job["metadata"]["annotations"][_HOOK]  # at an upgrade, too
+    assert hooked[f"{_HOOK}-delete-policy"] == "before-hook-creation"  # changed egress is taken
+
+
+def _weight(manifest: Manifest) -> float:
+    """Return when helm makes it: hooks by their weights, then the rest."""
+    annotations = manifest["metadata"].get("annotations", {})
+    return float(annotations[f"{_HOOK}-weight"]) if _HOOK in annotations else float("inf")
 
 
 def test_a_job_lets_nobody_in() -> None:

@@ -61,6 +61,37 @@ UNFIT: list[tuple[str, object, str]] = [
     ("vault.replicas", 2, "several processes share security codes through Redis"),
     ("vault.workers", 2, "several processes share security codes through Redis"),
     ("vault.settings", {"CARD_CACHE": "redis"}, "the cache of masked cards is in Redis"),
+    (
+        "vault.settings",
+        {"OTLP_ENDPOINT": "https://user:hidden@traces.example:4317"},
+        "vault.settings.OTLP_ENDPOINT holds a user name or a password",
+    ),
+    (
+        "vault.settings",
+        {"KMS_ENDPOINT": "https://hi/dden@kms.example"},
+        "vault.settings.KMS_ENDPOINT holds a user name or a password",
+    ),
+    (
+        "vault.eventsUrl",
+        "kafkas://user:hidden@kafka.example:9093/cards",
+        "vault.eventsUrl holds a user name or a password",
+    ),
+    (
+        "vault.kmsKey",
+        "vault-transit:https://user:hidden@vault.example/transit/k",
+        "vault.kmsKey holds a user name or a password",
+    ),
+    ("vault.podAnnotations", {"checksum/settings": "0"}, "podAnnotations holds checksum/settings"),
+    (
+        "vault.serviceAccount.annotations",
+        {"helm.sh/hook": "post-install"},
+        "serviceAccount.annotations holds helm.sh/hook",
+    ),
+    (
+        "vault.serviceAccount.annotations",
+        {"meta.helm.sh/release-name": "another"},
+        "serviceAccount.annotations holds meta.helm.sh/release-name",
+    ),
 ]
 
 
@@ -97,6 +128,19 @@ def test_values_of_its_own_alone_are_refused() -> None:
     done = helm("template", "pay", str(CHART), "--kube-version", f"{kubernetes_versions()[1]}.0")
     assert done.returncode != 0
     assert "vault.image.repository is not set" in done.stderr
+
+
+def test_the_updater_s_settings_are_looked_at_too() -> None:
+    given = {"OTLP_ENDPOINT": "https://user:hidden@traces.example:4317"}
+    told = sentence(changed(shape("everything"), "updater.settings", given))
+    assert "updater.settings.OTLP_ENDPOINT holds a user name or a password" in told
+    assert "hidden" not in told
+
+
+def test_an_at_sign_elsewhere_is_nobody_s_password() -> None:
+    given = {"MERCHANT_IDS": {"shop/a@b": "M1"}, "OTLP_ENDPOINT": "https://traces.example:4317"}
+    done = template(changed(shape("everything"), "updater.settings", given))
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_switched_off_is_not_asked_for() -> None:

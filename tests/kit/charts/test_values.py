@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
 from tests.kit.charts.rendering import changed, shape, template
-from tests.kit.charts.settings_names import SCHEMA, schema_with_names
+from tests.kit.charts.settings_names import SCHEMA, choices, schema_with_names
 
 WRONG: list[tuple[str, object]] = [
     ("valt", {}),
@@ -41,6 +42,15 @@ WRONG: list[tuple[str, object]] = [
     ("vault.settings", {"REDIS_URL": "rediss://redis.example"}),
     ("vault.settings", {"DEVELOPMENT": True}),
     ("vault.settings", {"LOG_LEVEL": None}),
+    ("vault.settings", {"LOG_LEVEL": "debug"}),
+    ("vault.settings", {"DOCTOR": False}),  # YAML's off
+    ("vault.settings", {"DOCTOR": "off"}),
+    ("vault.settings", {"CARD_CACHE": False}),
+    ("vault.settings", {"TRANSPORT": "grpc"}),
+    ("vault.settings", {"DATABASE_POOLER": "odyssey"}),
+    ("updater.settings", {"DOCTOR": "off"}),
+    ("listenHost", "localhost"),
+    ("listenHost", "::"),
     ("vault.secretFiles", {"a/b": "secret"}),
     ("vault.secretFiles", {"database": ""}),
     ("vault.shutdown.drainTimeout", 0),
@@ -64,6 +74,19 @@ def test_wrong_values_are_refused(path: str, value: object) -> None:
     done = template(changed(shape("minimal"), path, value))
     assert done.returncode != 0
     assert "don't meet the specifications of the schema" in done.stderr
+
+
+def test_settings_of_a_few_words_take_each_of_them() -> None:
+    found = choices("vault")
+    assert {"DOCTOR", "TRANSPORT", "DATABASE_POOLER", "LOG_LEVEL", "CARD_CACHE"} <= set(found)
+    for index in range(max(map(len, found.values()))):
+        settings = {name: words[index % len(words)] for name, words in found.items()}
+        done = template(changed(shape("everything"), "vault.settings", _token(settings)))
+        assert done.returncode == 0, done.stderr
+
+
+def _token(settings: Mapping[str, str]) -> Mapping[str, str]:
+    return {"KMS_TOKEN_FILE": "/etc/cardvault/files/kms/token", **settings}
 
 
 def test_settings_are_those_of_the_services() -> None:

@@ -50,7 +50,7 @@ async function store(app: Client, customer: string): Promise<string> {
 /** Store a batch, of which each card succeeds or fails alone: here one has a typing error. */
 async function storeMany(app: Client, customer: string): Promise<string[]> {
   const numbers = ["5555555555554444", "378282246310005", "4111111111111112"];
-  const requests = numbers.map((number) => newCard(customer, number));
+  const requests = numbers.map((number) => newCard(customer, number)); // once: retries send the same
   const reply = await call(app, VaultService.method.batchTokenize, { requests });
   const tokens: string[] = [];
   for (const { result } of reply.results) {
@@ -99,9 +99,10 @@ async function mayNotReveal(app: Client, token: string): Promise<void> {
   throw new Error("the application may reveal cards: look at the policy");
 }
 
+/** Make a request, with a new id each time: call it once a card, and keep it for retries. */
 function newCard(customer: string, number: string) {
   return create(TokenizeRequestSchema, {
-    requestId: randomUUID(), // one for each card you mean to store; keep it for the retry
+    requestId: randomUUID(),
     card: { number, expiryMonth: 12, expiryYear: 2030 },
     customer,
   });

@@ -86,12 +86,13 @@ public final class Client {
 
   /** Stores a batch, of which each card succeeds or fails alone: here one has a typing error. */
   private static List<String> storeMany(VaultServiceBlockingStub vault, String customer) {
-    var request = BatchTokenizeRequest.newBuilder();
+    List<TokenizeRequest> requests = new ArrayList<>(); // made once: a retry sends the same
     for (String number : List.of("5555555555554444", "378282246310005", "4111111111111112")) {
-      request.addRequests(newCard(customer, number));
+      requests.add(newCard(customer, number));
     }
+    var batch = BatchTokenizeRequest.newBuilder().addAllRequests(requests).build();
     List<String> tokens = new ArrayList<>();
-    for (var result : soon(vault).batchTokenize(request.build()).getResultsList()) {
+    for (var result : soon(vault).batchTokenize(batch).getResultsList()) {
       if (result.hasError()) {
         System.out.println("batch: " + Refusals.reason(result.getError()));
       } else {
@@ -143,9 +144,9 @@ public final class Client {
     return stub.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
   }
 
+  /** Makes a request, with a new id each time: call it once a card, and keep it for retries. */
   private static TokenizeRequest newCard(String customer, String number) {
     return TokenizeRequest.newBuilder()
-        // One for each card you mean to store; keep it for the retry.
         .setRequestId(UUID.randomUUID().toString())
         .setCard(
             CardDetails.newBuilder().setNumber(number).setExpiryMonth(12).setExpiryYear(2030))
