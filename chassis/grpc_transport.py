@@ -4,12 +4,15 @@ No serialisers, and no interceptor but the one that traces (which costs unsample
 bytes go to the guard as they come. This is the only module that aborts a call.
 """
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final, Never, TypeAlias
 
 import grpc
+from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -40,9 +43,15 @@ class GrpcCall:
         self._context: Final = context
 
     def peer_sans(self) -> Sequence[str]:
-        """Return the URI SANs alone: a DNS or e-mail SAN must not pass for a SPIFFE ID."""
-        found = self._context.auth_context().get("peer_uri")
-        return () if found is None else [san.decode("utf-8", "replace") for san in found]
+        """Return the URI SANs alone: a DNS or e-mail SAN must not pass for a SPIFFE ID.
+
+        None of a certificate that has expired: gRPC takes a resumed session without another look.
+        """
+        facts = self._context.auth_context()
+        found = facts.get("peer_uri")
+        if found is None or _not_after(*facts["x509_pem_cert"]) <= time.time():
+            return ()
+        return [san.decode("utf-8", "replace") for san in found]
 
     def metadata(self) -> Mapping[str, str]:
         """Return text metadata; repeated keys joined by a comma, binary ones left out."""
@@ -242,6 +251,12 @@ async def _abort(context: Context, status: StatusError) -> Never:
         status.message,
         (("grpc-status-details-bin", status.details()),),
     )
+
+
+@lru_cache(maxsize=1024)
+def _not_after(pem: bytes) -> float:
+    """Return when a certificate expires, in seconds since 1970."""
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
 
 
 def _bind(add_port: Callable[[], int]) -> int:

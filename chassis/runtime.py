@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -61,6 +62,15 @@ def settle() -> None:
     # 5 ms each time while the loop is busy: that was most of the latency at 1,000 calls a second.
     sys.setswitchinterval(0.0005)
     _calm_collector()
+
+
+def path_flags() -> tuple[str, ...]:
+    """Return the options with which another Python of ours looks for modules where this one does.
+
+    `python -m` would add the current directory: where we don't look there, it mustn't either.
+    """
+    here = {str(Path.cwd()), ""}
+    return () if here & set(sys.path) else ("-P",)
 
 
 def _calm_collector() -> None:

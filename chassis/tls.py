@@ -146,6 +146,10 @@ class ServerCertificates:
             self._on_loaded(self._pair)
             return self._pair
 
+    def failed(self, problem: str) -> None:
+        """Tell of a renewal that could not be served; `problem` is a fixed sentence."""
+        self._on_failure(problem)
+
     def _stamps(self) -> tuple[tuple[int, int, int], ...]:
         found = []
         for path in (self.files.ca, self.files.certificate, self.files.key):

@@ -25,6 +25,9 @@ missing=()
 while read -r file package; do
   [ -z "$file" ] || [ -e "$file" ] || missing+=("$package")
 done <<<"$needed"
+# Envoy loads Python as a library, from wherever this one has it.
+python -c 'import sys; from pyvoy._server import get_envoy_environ as found; sys.exit("LD_PRELOAD" not in found())' ||
+  missing+=("libpython$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')")
 if [ ${#missing[@]} -gt 0 ]; then
   echo "test-parts: installing ${missing[*]}"
   apt-get update -qq
@@ -38,11 +41,11 @@ if [ $# -gt 0 ]; then exec python -m pytest -p no:cacheprovider "$@"; fi
 # and are told at the end.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-waiting=(tests/parts/failover tests/parts/kafka tests/parts/workers)
+waiting=(tests/parts/failover tests/parts/kafka tests/parts/workers tests/parts/envoy)
 echo "test-parts: ${waiting[*]} in the background, the others here"
 python -m pytest -q -p no:cacheprovider tests/parts/failover tests/parts/kafka >"$scratch/1" 2>&1 &
 first=$!
-python -m pytest -q -p no:cacheprovider tests/parts/workers >"$scratch/2" 2>&1 &
+python -m pytest -q -p no:cacheprovider tests/parts/workers tests/parts/envoy >"$scratch/2" 2>&1 &
 second=$!
 status=0
 python -m pytest -q -p no:cacheprovider tests/parts "${waiting[@]/#/--ignore=}" || status=$?

@@ -63,6 +63,10 @@ class Admin:
         """
         await self._ask("POST", "/drain_listeners?graceful")
 
+    async def secrets_refused(self) -> int:
+        """Return how often Envoy has refused a certificate, or whom to trust."""
+        return sum([await self._counted(f"sds.{n}.update_rejected") for n in (SERVER, CLIENTS)])
+
     async def _counted(self, name: str) -> int:
         page = await self._ask("GET", f"/stats?filter=^{name}$")
         _name, _colon, value = page.decode("ascii").partition(":")

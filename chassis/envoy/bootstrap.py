@@ -24,6 +24,8 @@ _MOST_CONNECTIONS: Final = 4096
 _HANDSHAKE_WITHIN: Final = timedelta(seconds=10)
 _HEADERS_WITHIN: Final = timedelta(seconds=10)
 _REQUEST_WITHIN: Final = timedelta(seconds=60)  # to send one whole: they are 4 MiB at most
+_FLUSH_WITHIN: Final = timedelta(seconds=60)  # to read the rest of an answered call
+_SPARE_TIME: Final = timedelta(seconds=30)
 _IDLE: Final = timedelta(minutes=30)  # no call may take as long
 _LAST_CALLS: Final = timedelta(seconds=1)  # between "no more calls" and the last that crossed it
 _MOST_HEADERS_KIB: Final = 60
@@ -86,6 +88,9 @@ def _connections(place: Place, options: GrpcOptions) -> dict[str, Any]:
         http2_protocol_options=_http2(limits),
         common_http_protocol_options={
             "max_connection_duration": _seconds(limits.connection_age),
+            "max_connection_duration_jitter": {"value": 10.0},
+            # Longer than any call may take: what is never sent or read to its end is cut off.
+            "max_stream_duration": _seconds(limits.connection_age_grace + _SPARE_TIME),
             "max_headers_count": 100,
         },
         # The gate refuses what is over our limit, with a status; Envoy could only cut it off.
@@ -95,6 +100,7 @@ def _connections(place: Place, options: GrpcOptions) -> dict[str, Any]:
         # Reflection's request is never complete, and only development has it.
         request_timeout=_seconds(timedelta(0) if options.reflection else _REQUEST_WITHIN),
         stream_idle_timeout=_seconds(_IDLE),
+        stream_flush_timeout=_seconds(_FLUSH_WITHIN),
         server_header_transformation="PASS_THROUGH",
         forward_client_cert_details="SANITIZE_SET",
         set_current_client_cert_details={"uri": True},
@@ -103,7 +109,7 @@ def _connections(place: Place, options: GrpcOptions) -> dict[str, Any]:
         generate_request_id=False,
         local_reply_config=_refusals(),
         route_config={"virtual_hosts": [{"name": LISTENER, "domains": ["*"]}]},
-        http_filters=[_application(place)],
+        http_filters=[_paths(), _application(place)],
     )
 
 
@@ -136,7 +142,26 @@ def _refusals() -> dict[str, Any]:
         }
 
     # Too long a request or header: RESOURCE_EXHAUSTED. Too slow: DEADLINE_EXCEEDED.
-    return {"mappers": [told(413, 8), told(431, 8), told(408, 4)]}
+    # A path that nothing could be under: UNIMPLEMENTED.
+    return {"mappers": [told(413, 8), told(431, 8), told(408, 4), told(403, 12)]}
+
+
+def _paths() -> dict[str, Any]:
+    """Let only plain paths in: pyvoy decodes percent signs, and hangs on what is no UTF-8 then."""
+    plain = {"safe_regex": {"regex": "/[A-Za-z0-9_./-]*"}}
+    return _typed(
+        "envoy.filters.http.rbac",
+        "filters.http.rbac.v3.RBAC",
+        rules={
+            "action": "ALLOW",
+            "policies": {
+                "plain": {
+                    "permissions": [{"header": {"name": ":path", "string_match": plain}}],
+                    "principals": [{"any": True}],
+                }
+            },
+        },
+    )
 
 
 def _application(place: Place) -> dict[str, Any]:
@@ -166,6 +191,9 @@ def _tls(directory: Path) -> dict[str, Any]:
         "envoy.transport_sockets.tls",
         "transport_sockets.tls.v3.DownstreamTlsContext",
         require_client_certificate=True,
+        # A resumed session is taken without a look at the certificate, even when that has expired.
+        disable_stateless_session_resumption=True,
+        disable_stateful_session_resumption=True,
         common_tls_context={
             "alpn_protocols": ["h2"],
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},

@@ -11,8 +11,6 @@ from chassis.status import Code
 CERTIFICATE: Final = b"x-forwarded-client-cert"
 """Set by Envoy from the verified certificate, and by nobody else: what a caller sends under this
 name is dropped (`bootstrap`: SANITIZE_SET)."""
-_BEFORE: Final = ((b"Hash",), (b"By", b"Hash"))
-"""What Envoy tells before the caller's name: our own, where our certificate has one."""
 _UNITS: Final = {
     "H": 3600.0,
     "M": 60.0,
@@ -40,6 +38,7 @@ class EnvoyCall:
         "gone",
         "headers",
         "metadata_bytes",
+        "takes_trailers",
         "trailers",
     )
 
@@ -52,7 +51,7 @@ class EnvoyCall:
         self.trailers: Sequence[Header] = ()
         self._client: Final = scope.get("client")
         self._headers: Final[list[Header]] = scope["headers"]
-        certificate = encoding = content_type = timeout = b""
+        certificate = encoding = content_type = timeout = te = b""
         size = 0
         for name, value in self._headers:
             size += len(name) + len(value) + _OVERHEAD
@@ -64,9 +63,12 @@ class EnvoyCall:
                 encoding = value
             elif name == b"content-type":
                 content_type = value
+            elif name == b"te":
+                te = value
         # What Envoy tells of the certificate is no part of what the caller sent.
         self.metadata_bytes: Final = size - len(certificate)
         self._certificate: Final = certificate
+        self.takes_trailers: Final = te == b"trailers"
         self.encoding: Final = encoding
         self.content_type: Final = content_type
         self._until: Final = self.began + seconds_of(timeout) if timeout else None
@@ -113,17 +115,19 @@ def seconds_of(timeout: bytes) -> float:
 def uri_names(header: bytes) -> tuple[str, ...]:
     """Return the one URI name that Envoy tells of a certificate; none where there isn't just one.
 
-    SPIFFE allows one (X509-SVID §2). Envoy writes names as they are, after what it says itself: one
-    with a separator in it could look like two, or like another part, so whatever isn't plain and
-    the last is nobody's.
+    SPIFFE allows one (X509-SVID §2). Envoy writes our own names first (By), then a hash, then the
+    caller's names as they are: one with a separator in it could look like two, or like another
+    part, so whatever isn't plain and the last is nobody's.
     """
-    *before, last = [part.partition(b"=") for part in header.split(b";")]
-    if tuple(key for key, _equals, _value in before) not in _BEFORE:
+    parts = [part.partition(b"=") for part in header.split(b";")]
+    while parts[0][0] == b"By":
+        parts.pop(0)
+        if not parts:
+            return ()
+    if [key for key, _equals, _value in parts] != [b"Hash", b"URI"]:
         return ()
-    key, _equals, name = last
-    if key != b"URI" or not name or not all(_plain(value) for _key, _is, value in (*before, last)):
-        return ()
-    return (name.decode("ascii"),)
+    digest, name = [value for _key, _equals, value in parts]
+    return (name.decode("ascii"),) if name and _plain(digest) and _plain(name) else ()
 
 
 def _plain(value: bytes) -> bool:

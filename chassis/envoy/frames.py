@@ -17,6 +17,9 @@ ACCEPTED: Final = b"identity,gzip,deflate"
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+MOST_WAITING_BYTES: Final = 64 << 20
+
+
 class CallerGone(Exception):
     """The caller has hung up: nobody reads what would be answered."""
 
@@ -26,6 +29,15 @@ def framed(message: bytes) -> bytes:
     return PREFIX.pack(0, len(message)) + message
 
 
+class Room:
+    """Bounds what all calls' requests take together, in bytes, from their arrival to their end."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+
 class Inbox:
     """Takes a call's messages out of its body, as they come.
 
@@ -33,12 +45,14 @@ class Inbox:
     prefix: its bytes are not waited for.
     """
 
-    __slots__ = ("_buffer", "_encoding", "_ended", "_limit", "_receive")
+    __slots__ = ("_buffer", "_encoding", "_ended", "_limit", "_receive", "_room", "_taken")
 
-    def __init__(self, receive: Receive, encoding: bytes, limit: int) -> None:
+    def __init__(self, receive: Receive, encoding: bytes, limit: int, room: "Room") -> None:
         self._receive: Final = receive
         self._encoding: Final = encoding
         self._limit: Final = limit
+        self._room: Final = room
+        self._taken = 0
         self._buffer: bytes | bytearray = b""
         self._ended = False
 
@@ -68,11 +82,20 @@ class Inbox:
             else:
                 await self._more()
 
+    def close(self) -> None:
+        """Give the room back: the call is over."""
+        self._room.left += self._taken
+        self._taken = 0
+
     async def _more(self) -> None:
         event = await self._receive()
         if event["type"] != "http.request":
             raise CallerGone
         body: bytes = event.get("body", b"")
+        self._taken += len(body)
+        self._room.left -= len(body)
+        if self._room.left < 0:
+            raise TransportStatus(Code.RESOURCE_EXHAUSTED, "too many bytes of requests at once")
         if not self._buffer:
             self._buffer = body
         else:

@@ -6,7 +6,7 @@ its text would be printed. So nothing leaves `Gate`.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,16 @@ import structlog
 
 from chassis.envoy.absent import Absent
 from chassis.envoy.call import EnvoyCall
-from chassis.envoy.frames import ACCEPTED, ENCODINGS, CallerGone, Inbox, Receive, framed
+from chassis.envoy.frames import (
+    ACCEPTED,
+    ENCODINGS,
+    MOST_WAITING_BYTES,
+    CallerGone,
+    Inbox,
+    Receive,
+    Room,
+    framed,
+)
 from chassis.envoy.statuses import (
     CONTENT_TYPE,
     OK_TRAILERS,
@@ -42,6 +51,7 @@ _START: Final = {
 _TRAILERS_ONLY: Final = {"type": "http.response.body", "body": b""}
 _END_OF_BODY: Final = {"type": "http.response.body", "body": b"", "more_body": False}
 _OK: Final = {"type": "http.response.trailers", "headers": list(OK_TRAILERS)}
+_UNREAD_S: Final = 60.0
 _TAKEN: Final = frozenset({b"application/grpc", b"application/grpc+proto"})
 # Told, never raised: an exception that is raised anew keeps the frames of all its times.
 _STOPPING: Final = TransportStatus(Code.UNAVAILABLE, "the server is stopping")
@@ -73,6 +83,7 @@ class Gate:
         self._find: Final = find
         self._limits: Final = limits
         self._on_unknown: Final = on_unknown
+        self._room: Final = Room(MOST_WAITING_BYTES)
         self._closed = False
         self._tasks: Final[set[asyncio.Task[Any]]] = set()
         self.absent: Final = Absent()
@@ -111,6 +122,8 @@ class Gate:
         finally:
             self.absent.leave(task)
             self._tasks.discard(task)
+            if out.inbox is not None:
+                out.inbox.close()
 
     async def _answer(
         self, scope: Scope, receive: Receive, out: "_Reply", task: asyncio.Task[Any]
@@ -129,7 +142,10 @@ class Gate:
             raise TransportStatus(Code.RESOURCE_EXHAUSTED, "the metadata is too long")
         if call.encoding and call.encoding != b"identity" and call.encoding not in ENCODINGS:
             raise TransportStatus(Code.UNIMPLEMENTED, "messages are gzip, deflate or not encoded")
-        inbox = Inbox(receive, call.encoding, self._limits.message_bytes)
+        if not call.takes_trailers:  # pyvoy would send none, and with them no status
+            raise TransportStatus(Code.INVALID_ARGUMENT, "the header te: trailers is missing")
+        limit = self._limits.message_bytes
+        inbox = out.inbox = Inbox(receive, call.encoding, limit, self._room)
         if method.unary is not None:
             request = await inbox.only()
             self.absent.watch(task, call, receive)
@@ -146,14 +162,15 @@ class Gate:
             replies = method.duplex(inbox.all(), call)
         async with aclosing(replies):
             async for reply in replies:
-                await out.message(reply)
+                async with _in_time(call):
+                    await out.message(reply)
         await out.end()
 
 
 class _Reply:
     """Writes one call's answer; knows how far it got, so that nothing is told twice."""
 
-    __slots__ = ("_begun", "_bodied", "_over", "_send", "call")
+    __slots__ = ("_begun", "_bodied", "_over", "_send", "call", "inbox")
 
     def __init__(self, send: Send) -> None:
         self._send: Final = send
@@ -161,6 +178,7 @@ class _Reply:
         self._bodied = False  # and all of its body
         self._over = False  # its status is out, or was tried
         self.call: EnvoyCall | None = None
+        self.inbox: Inbox | None = None
 
     async def finish(self, reply: bytes) -> None:
         """Send the one message, and OK."""
@@ -240,6 +258,19 @@ class _Reply:
         if call is None or not call.trailers:
             return _OK
         return {"type": "http.response.trailers", "headers": [*OK_TRAILERS, *call.trailers]}
+
+
+@asynccontextmanager
+async def _in_time(call: EnvoyCall) -> AsyncIterator[None]:
+    """Bound how long a caller may leave a message of a stream unread."""
+    left = call.time_remaining()
+    try:
+        async with asyncio.timeout(_UNREAD_S if left is None else min(left, _UNREAD_S)):
+            yield
+    except TimeoutError:
+        raise TransportStatus(
+            Code.DEADLINE_EXCEEDED, "the caller has not read what was sent in time"
+        ) from None
 
 
 def _tell(error: BaseException) -> None:

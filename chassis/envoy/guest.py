@@ -7,6 +7,7 @@ itself, when it has drained: Envoy then has nothing left to do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -17,13 +18,17 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, Never
 
+import structlog
+
 from chassis.endings import OnSignal
 from chassis.envoy.admin import Admin
 from chassis.envoy.frames import Receive
 from chassis.envoy.gate import Gate, Scope, Send
 from chassis.envoy.launch import HANDOVER, SIGNALS
+from chassis.failures import describe
 from chassis.runtime import forbid_core_dumps, settle
 
+_log = structlog.get_logger("chassis.envoy")
 _LISTEN_S: Final = 10.0
 _LOOK_S: Final = 0.02
 
@@ -63,16 +68,18 @@ class Guest:
         """Have Envoy listen; return the port. Raises OSError where the address is taken."""
         self._begun.set()
         admin = Admin(self.directory)
-        async with asyncio.timeout(_LISTEN_S):
-            while not self._over.is_set():
-                try:
-                    port = await admin.port()
-                except OSError:
-                    port = None  # not there yet
-                if port is not None and await admin.secrets_taken():
-                    return port
-                await asyncio.sleep(_LOOK_S)
-        raise OSError("the address can't be bound: is another server using it?")
+        port = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LISTEN_S):
+                while not self._over.is_set():
+                    with contextlib.suppress(OSError):  # not there yet
+                        port = await admin.port()
+                        if port is not None and await admin.secrets_taken():
+                            return port
+                    await asyncio.sleep(_LOOK_S)
+        if port is None:
+            raise OSError("the address can't be bound: is another server using it?")
+        raise OSError("Envoy doesn't take the certificate: is its key RSA of 2048 bits, or ECDSA?")
 
     @property
     def on_signal(self) -> OnSignal:
@@ -84,6 +91,9 @@ class Guest:
         # The variable was for us, the library for this process: neither for one that we start.
         self.arguments = json.loads(os.environ.pop(HANDOVER))  # noqa: TID251 - from our own command
         os.environ.pop("LD_PRELOAD", None)  # noqa: TID251
+        with contextlib.suppress(ValueError):
+            sys.path.remove(".")  # pyvoy's; it meant our private directory until now
+        os.chdir(self.arguments["back"])
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._wait, args=(loop,), name="signals", daemon=True).start()
         forbid_core_dumps()
@@ -102,6 +112,8 @@ class Guest:
             status = await self._main(self)
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else 1
+        except BaseException as error:  # noqa: BLE001 - nobody else would tell
+            _log.critical("stopped by an unexpected error", **describe(error))
         finally:
             self._end(status)
 
@@ -119,5 +131,5 @@ class Guest:
         handler = self._handlers.get(number)
         if handler is not None:
             handler()
-        elif number == signal.SIGTERM:
+        elif number in (signal.SIGTERM, signal.SIGINT):
             self._end(128 + number)  # before there was anything to stop

@@ -73,7 +73,7 @@ class EnvoyServer:
         await self._health.close()
         with contextlib.suppress(OSError):
             await self._admin.drain()
-            await self._quiet(grace.total_seconds())
+        await self._quiet(grace.total_seconds())
         self._gate.close()
         await _until(lambda: self._gate.in_flight == 0, _LAST_BYTES_S)
         with contextlib.suppress(OSError):
@@ -86,12 +86,19 @@ class EnvoyServer:
         loop = asyncio.get_running_loop()
         until = loop.time() + within
         busy = loop.time()
-        while loop.time() < until and await self._admin.active_connections():
+        while loop.time() < until and await self._connected():
             if self._gate.in_flight:
                 busy = loop.time()
             elif loop.time() - busy > DRAIN_S:
                 return
             await asyncio.sleep(_LOOK_S)
+
+    async def _connected(self) -> bool:
+        """Tell whether anybody may still call; yes, where Envoy doesn't say."""
+        try:
+            return await self._admin.active_connections() > 0
+        except OSError:
+            return True
 
     async def _flushed(self) -> None:
         """Wait until Envoy has sent what it was given."""

@@ -28,6 +28,7 @@ def issue(
     sans: Sequence[x509.GeneralName],
     *,
     ended: bool = False,
+    lasts: timedelta = timedelta(days=1),
 ) -> TlsFiles:
     """Sign a client certificate with the directory's CA, optionally one that has expired."""
     ca = x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes())
@@ -35,15 +36,15 @@ def issue(
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    start, end = (-3, -1) if ended else (-1, 1)
+    end = timedelta(days=-1) if ended else lasts
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(ca.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now + timedelta(days=start))
-        .not_valid_after(now + timedelta(days=end))
+        .not_valid_before(now - timedelta(days=3))
+        .not_valid_after(now + end)
     )
     if sans:
         builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)

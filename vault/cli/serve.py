@@ -18,7 +18,7 @@ from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
 from chassis.policy_file import PolicyFile
-from chassis.runtime import forbid_core_dumps
+from chassis.runtime import forbid_core_dumps, path_flags
 from chassis.tls import CertificateInvalid, ServerCertificates
 from chassis.tracing.open import TracingInvalid
 from chassis.workers.host import Alone, Host, open_worker
@@ -137,16 +137,17 @@ def _become_envoy(
 
 def become_supervisor(config: VaultConfig) -> Never:
     """Put a supervisor in this process's place: it starts workers, and never loads gRPC itself."""
+    python = (sys.executable, *path_flags())
     plan = Plan(
         service="vault",
-        command=(sys.executable, "-m", "vault", "serve-worker", "--transport", config.transport),
+        command=(*python, "-m", "vault", "serve-worker", "--transport", config.transport),
         workers=config.workers,
         addresses=(config.listen, config.health_listen),
         ops_listen=config.ops_listen,
         leave_s=leave_s(config),
         log_level=config.log_level,
     )
-    os.execv(sys.executable, (sys.executable, "-m", "chassis.workers", plan.to_json()))  # noqa: S606
+    os.execv(sys.executable, (*python, "-m", "chassis.workers", plan.to_json()))  # noqa: S606
 
 
 def leave_s(config: VaultConfig) -> float:

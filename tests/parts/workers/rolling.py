@@ -1,5 +1,7 @@
 """`python -m tests.parts.workers.rolling --restarts 200`: servers come and go, nobody notices.
 
+`--transport envoy` does it with Envoy.
+
 Two ways: the workers of one supervisor, replaced by SIGHUP; and three single servers behind one
 channel, each stopped by SIGTERM and started again.
 """
@@ -17,7 +19,16 @@ from typing import Final
 
 from tests.parts.servers.postgres import PostgresServer, postgres_server
 from tests.parts.workers.load import Report, loaded
-from tests.parts.workers.site import OPS, all_ready, kill, shared_site, started, supervised
+from tests.parts.workers.site import (
+    OPS,
+    TRANSPORT,
+    TRANSPORTS,
+    all_ready,
+    kill,
+    shared_site,
+    started,
+    supervised,
+)
 from tools.running.ports import free_ports
 from tools.running.process import Process
 from tools.running.site import Site
@@ -29,9 +40,11 @@ SERVERS: Final = 3
 SETTLED_S: Final = 3.0
 
 
-async def workers_replaced(root: Path, postgres: PostgresServer, restarts: int) -> Report:
+async def workers_replaced(
+    root: Path, postgres: PostgresServer, restarts: int, transport: str = "grpcio"
+) -> Report:
     """Replace so many workers of one supervisor, by SIGHUPs, under load."""
-    async with shared_site(root, postgres) as site:
+    async with shared_site(root, postgres, **{TRANSPORT: transport}) as site:
         process = supervised(site, WORKERS)
         children = await started(site, process, WORKERS)
         async with loaded(site, site.vault_address) as report:
@@ -42,9 +55,11 @@ async def workers_replaced(root: Path, postgres: PostgresServer, restarts: int) 
         return report
 
 
-async def servers_restarted(root: Path, postgres: PostgresServer, restarts: int) -> Report:
+async def servers_restarted(
+    root: Path, postgres: PostgresServer, restarts: int, transport: str = "grpcio"
+) -> Report:
     """Restart so many of three single servers, in turn, under load."""
-    async with shared_site(root, postgres) as site:
+    async with shared_site(root, postgres, **{TRANSPORT: transport}) as site:
         servers = [_single(site) for _ in range(SERVERS)]
         for server, where in servers:
             server.start()
@@ -78,6 +93,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--restarts", type=int, default=200)
     parser.add_argument("--way", choices=("workers", "servers", "both"), default="both")
+    parser.add_argument("--transport", choices=TRANSPORTS, default="grpcio")
     options = parser.parse_args()
     ways = {"workers": workers_replaced, "servers": servers_restarted}
     failed = False
@@ -86,7 +102,9 @@ def main() -> int:
             if options.way in {name, "both"}:
                 began = time.monotonic()
                 with TemporaryDirectory(prefix="cardvault-rolling-") as root:
-                    report = asyncio.run(run(Path(root), postgres, options.restarts))
+                    report = asyncio.run(
+                        run(Path(root), postgres, options.restarts, options.transport)
+                    )
                 took = time.monotonic() - began
                 said = [f"{name}: {options.restarts} restarts in {took:.0f} s: {report}"]
                 said += report.errors[:20] + report.wrong[:20]

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.request import urlopen
 
@@ -17,6 +18,8 @@ from tools.running.process import Process
 from tools.running.site import Site
 
 OPS: Final = "CARDVAULT_OPS_LISTEN"
+TRANSPORT: Final = "CARDVAULT_TRANSPORT"
+TRANSPORTS: Final = ("grpcio", "envoy")
 _LOOK_S: Final = 0.05
 
 
@@ -25,10 +28,13 @@ async def shared_site(root: Path, postgres: PostgresServer, **settings: str) -> 
     """Make an installation whose stores several processes can share; nothing is started."""
     async with AsyncExitStack() as stack:
         redis = stack.enter_context(redis_server(root))
+        # What killed processes leave goes with the site; a short path, for Envoy's socket.
+        room = stack.enter_context(TemporaryDirectory(prefix="cv-"))
         shared = {
             "CARDVAULT_DATABASE_URL": await postgres.database(),
             "CARDVAULT_REDIS_URL": f"redis://127.0.0.1:{redis.port}",
             "CARDVAULT_EVENTS_URL": "none",
+            "TMPDIR": room,
             "CARDVAULT_CONNECTION_AGE": "PT2S",
             # As an installation has it: else each start compiles everything anew.
             "PYTHONPYCACHEPREFIX": str(root / "bytecode"),

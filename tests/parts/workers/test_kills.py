@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+import pytest
 
 from tests.e2e.kills.calls import Calls, Shared
 from tests.e2e.kills.checker import Breach, violations
@@ -23,11 +24,19 @@ from tests.e2e.kills.stubs import Stubs
 from tests.e2e.kills.survey import survey
 from tests.parts.servers.postgres import PostgresServer, as_superuser
 from tests.parts.workers.load import loaded
-from tests.parts.workers.site import all_ready, kill, shared_site, started, supervised
+from tests.parts.workers.site import (
+    TRANSPORT,
+    TRANSPORTS,
+    all_ready,
+    kill,
+    shared_site,
+    started,
+    supervised,
+)
 from vault.domain.audit import ended_by
 
 WORKERS: Final = 3
-KILLS: Final = 10
+KILLS: Final = {"grpcio": 10, "envoy": 4}
 CLIENTS: Final = 4
 SHARED: Final = range(4)
 
@@ -93,20 +102,22 @@ async def _chains(dsn: str) -> tuple[set[str], set[str], set[str]]:
     return open_now, {chain for chain, _at, _hash in heads}, reaped
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_kills_of_workers_break_no_promise(
     tmp_path: Path,
     postgres: PostgresServer,
+    transport: str,
     kill_seed: int,
     record_property: Callable[[str, object], None],
 ) -> None:
-    history, chance = History(), random.Random(kill_seed)
-    async with shared_site(tmp_path, postgres) as site:
+    history, chance, kills = History(), random.Random(kill_seed), KILLS[transport]
+    async with shared_site(tmp_path, postgres, **{TRANSPORT: transport}) as site:
         dsn = site.env["CARDVAULT_DATABASE_URL"]
         process = supervised(site, WORKERS)
         children = await started(site, process, WORKERS)
         async with Stubs.to(site) as one, Stubs.to(site) as two, Stubs.to(site) as three:
             async with _load([one, two, three], history, kill_seed):
-                for number in range(KILLS):
+                for number in range(kills):
                     await asyncio.sleep(chance.uniform(0.3, 1.5))
                     victim = children[number % WORKERS]
                     kill(victim)
@@ -127,17 +138,17 @@ async def test_kills_of_workers_break_no_promise(
         ]
         record_property(
             "said",
-            f"kill -9 of a worker, seed {kill_seed}: {KILLS} kills of {WORKERS} workers;"
+            f"kill -9 of a worker, {transport}, seed {kill_seed}: {kills} kills of {WORKERS};"
             f" {history.acknowledged()} calls answered ({history.retried()} changes only when"
             f" retried), {history.in_doubt()} in doubt for good; {len(evidence.cards)} cards;"
             f" {len(ended)} chains ended, {len(reaped)} of them by a reaper;"
             f" {len(found)} violations",
         )
     assert not found, "\n".join(map(str, found[:20]))
-    assert len(open_now | ended) == WORKERS + KILLS
-    assert len(ended) >= KILLS
+    assert len(open_now | ended) == WORKERS + kills
+    assert len(ended) >= kills
     assert reaped
-    assert history.acknowledged() > 300
+    assert history.acknowledged() > 30 * kills
 
 
 async def test_a_paused_worker_whose_chain_was_ended_stops(

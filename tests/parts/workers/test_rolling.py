@@ -1,4 +1,4 @@
-"""Processes are replaced under load, and no caller sees an error: twenty times in each test run."""
+"""Processes are replaced under load, and no caller sees an error: forty times in each test run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import pytest
 from tests.parts.servers.postgres import PostgresServer
 from tests.parts.workers.load import Report
 from tests.parts.workers.rolling import servers_restarted, workers_replaced
+from tests.parts.workers.site import TRANSPORTS
 
 RESTARTS = 10  # each way; `python -m tests.parts.workers.rolling --restarts 200` does more
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("way", [workers_replaced, servers_restarted], ids=["workers", "servers"])
 async def test_nobody_notices(
     way: Callable[..., object],
+    transport: str,
     tmp_path: Path,
     postgres: PostgresServer,
     record_property: Callable[[str, object], None],
 ) -> None:
-    report = await way(tmp_path, postgres, RESTARTS)  # type: ignore[misc]
+    report = await way(tmp_path, postgres, RESTARTS, transport)  # type: ignore[misc]
     assert isinstance(report, Report)
-    record_property("said", f"{RESTARTS} restarts: {report}")
+    record_property("said", f"{RESTARTS} restarts, {transport}: {report}")
     assert report.errors == []
     assert report.wrong == []
     assert min(report.calls.values()) > RESTARTS

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from tests.parts.servers.postgres import PostgresServer, as_superuser
 from tests.parts.workers.load import loaded
 from tests.parts.workers.site import (
+    TRANSPORT,
+    TRANSPORTS,
     all_ready,
     kill,
     probed,
@@ -30,10 +33,14 @@ WORKERS = 4
 BUSY_S = 12.0
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_all_workers_serve_are_counted_and_sign_their_checkpoints(
-    tmp_path: Path, postgres: PostgresServer, record_property: Callable[[str, object], None]
+    tmp_path: Path,
+    postgres: PostgresServer,
+    transport: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    async with shared_site(tmp_path, postgres) as site:
+    async with shared_site(tmp_path, postgres, **{TRANSPORT: transport}) as site:
         process = supervised(site, WORKERS)
         await started(site, process, WORKERS)
         began = time.monotonic()
@@ -93,10 +100,11 @@ async def test_one_dead_worker_makes_nobody_unready(
         assert await process.stop() == 0
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_workers_leave_in_order_when_their_supervisor_is_killed(
-    tmp_path: Path, postgres: PostgresServer
+    tmp_path: Path, postgres: PostgresServer, transport: str
 ) -> None:
-    async with shared_site(tmp_path, postgres) as site:
+    async with shared_site(tmp_path, postgres, **{TRANSPORT: transport}) as site:
         process = supervised(site, 2)
         children = await started(site, process, 2)
         process.kill()

@@ -1,25 +1,43 @@
 """The server suite on grpcio, and what is this transport's alone."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from cryptography import x509
 
 from chassis.channel import open_channel
 from chassis.grpc_transport import serving
 from chassis.health import Health
 from chassis.transport import GrpcLimits, Transport
 from tests.contract.transport_server_suite import *  # noqa: F403 - the tests
-from tests.doubles.chassis_certs import client_files
-from tests.doubles.chassis_service import SERVICE
-from tests.doubles.chassis_wires import make_certificates
+from tests.doubles.chassis_certs import client_files, issue
+from tests.doubles.chassis_service import SERVICE, Service, spiffe
+from tests.doubles.chassis_wires import grpc_wire, make_certificates
 
 
 @pytest.fixture
 def transport() -> Transport:
     return serving
+
+
+async def test_a_certificate_that_has_expired_meanwhile_is_nobodys(tmp_path: Path) -> None:
+    """Its connection lives on; and a resumed session is taken without a look at it."""
+    service = Service()
+    async with grpc_wire(service.routes(), tmp_path) as wire:
+        sans = [x509.UniformResourceIdentifier(spiffe("app"))]
+        files = issue(tmp_path, "short", sans, lasts=timedelta(seconds=4))
+        async with open_channel(f"localhost:{wire.server.port}", files) as channel:
+            call = channel.unary_unary(f"/{SERVICE}/Echo", bytes, bytes)
+            await call(b"", timeout=20)
+            await asyncio.sleep(4.5)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(b"", timeout=20)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert len(service.calls) == 1
 
 
 async def test_a_closed_health_stays_not_serving() -> None:
