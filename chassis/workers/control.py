@@ -76,10 +76,14 @@ class Control(asyncio.Protocol):
         self._asked += 1
         self._unanswered += 1
         number = self._asked
-        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiting
         self._transport.write(question(number, path))
         try:
-            return await asyncio.wait_for(waiting, within)
+            # Not wait_for: in Python 3.11 it drops a cancellation that comes with the answer, and
+            # whoever asks here for ever would go on when it was told to stop.
+            async with asyncio.timeout(within):
+                return await waiting
         except TimeoutError:
             raise NoAnswer from None
         finally:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import socket
+import struct
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ import pytest
 
 from chassis.workers.answers import WholeAnswers
 from chassis.workers.child import Child
+from chassis.workers.control import Control
 from chassis.workers.pages import merged
 from chassis.workers.plan import Plan
 from chassis.workers.ports import PortTaken, keeping_ports
@@ -121,6 +123,21 @@ async def test_a_dead_worker_is_started_again(tmp_path: Path) -> None:
         await until(lambda: b"workers_ready 2.0" in _own_page(supervisor))
         deaths = f'cardvault_worker_deaths_total{{worker="{place}"}} 1.0'
         assert deaths.encode() in _own_page(supervisor)
+
+
+async def test_a_cancellation_that_comes_with_an_answer_is_one() -> None:
+    """Else a supervisor that is told to stop at that moment would never hear of it."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    transport, control = await loop.create_connection(Control, sock=ours)
+    asking = loop.create_task(control.ask("/readyz"))
+    await asyncio.sleep(0)
+    control.data_received(struct.pack("!IHI", 1, HTTPStatus.OK, 0))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    transport.close()
+    theirs.close()
 
 
 async def test_want_of_processes_is_waited_out(
