@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import grpc
+import pytest
 from cardvault.vault.v1 import audit_service_pb2 as audit_pb
 from cardvault.vault.v1 import reveal_service_pb2 as reveal_pb
 from cardvault.vault.v1 import vault_service_pb2 as pb
 from cardvault.vault.v1.card_pb2 import Card
+from google.protobuf.message import Message
 
 from tests.e2e.kills.calls import counter_of, status_of
 from tests.e2e.kills.client import PURPOSE
@@ -20,6 +23,7 @@ from tests.e2e.kills.stubs import Stubs
 SURVEYOR: Final = -1  # its reveals are in the history too: they must be recorded as all others
 _PAGE: Final = 1_000
 _AT_ONCE: Final = 16
+_TRIES: Final = 5
 
 
 async def survey(stubs: Stubs, history: History) -> Evidence:
@@ -49,7 +53,7 @@ async def audit_records(stubs: Stubs) -> list[Record]:
     lines: list[bytes] = []
     request = audit_pb.ListAuditRecordsRequest(page_size=_PAGE)
     while True:
-        page = await stubs["ListAuditRecords"](request, timeout=30)
+        page = await _asked(stubs, "ListAuditRecords", request)
         lines += [record.record for record in page.records]
         if not page.next_page_token:
             return list(records_in(lines))
@@ -59,7 +63,7 @@ async def audit_records(stubs: Stubs) -> list[Record]:
 async def _cards(stubs: Stubs, tokens: Sequence[str]) -> dict[str, Card]:
     found: dict[str, Card] = {}
     for page in _pages(tokens):
-        answer = await stubs["BatchGetCards"](pb.BatchGetCardsRequest(tokens=page), timeout=30)
+        answer = await _asked(stubs, "BatchGetCards", pb.BatchGetCardsRequest(tokens=page))
         assert not answer.truncated, "a page of cards was cut short"
         for token, result in zip(page, answer.results, strict=True):
             if result.HasField("response"):
@@ -91,13 +95,25 @@ async def _versions(stubs: Stubs, tokens: Sequence[str]) -> dict[str, int]:
     async def work() -> None:
         for token in waiting:
             request = pb.ListCardVersionsRequest(token=token, page_size=_PAGE)
-            answer: Any = await stubs["ListCardVersions"](request, timeout=30)
+            answer = await _asked(stubs, "ListCardVersions", request)
             found[token] = len(answer.versions)
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(_AT_ONCE):
             tasks.create_task(work())
     return found
+
+
+async def _asked(stubs: Stubs, method: str, request: Message) -> Any:
+    """Read; again, where a connection reached its age meanwhile: these stubs retry nothing."""
+    for _ in range(_TRIES):
+        try:
+            return await stubs[method](request, timeout=30)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            await asyncio.sleep(0.2)
+    pytest.fail(f"{method} stays UNAVAILABLE")
 
 
 def _pages(tokens: Sequence[str]) -> Iterator[Sequence[str]]:
