@@ -79,8 +79,8 @@ class VaultConfig(ServiceConfig):
     """When a client's connection is asked to be made anew, which costs it a handshake. Below
     `drain_timeout` a vault that stops waits for that, and no call crosses its end."""
     transport: Literal["grpcio", "envoy"] = "grpcio"
-    """What carries the calls: grpcio, or Envoy with the vault inside (the extra `envoy`), which
-    takes a third of the CPU: see howto/transports.md."""
+    """What carries the calls: grpcio, or Envoy with the vault inside (the extra `envoy`), for a
+    third less CPU a call: see howto/transports.md."""
     workers: int = Field(default=1, ge=1, le=64)
     """Processes that serve on one port, for PostgreSQL: see howto/workers.md."""
     superseded_retention: timedelta = timedelta(days=180)
