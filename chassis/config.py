@@ -45,8 +45,8 @@ class ServiceConfig(BaseSettings):
         validate_default=True,
     )
 
-    kafka_name: ClassVar[str]
-    """What the service's transactional ids begin with."""
+    service_name: ClassVar[str]
+    """Names the service in traces; its transactional ids in Kafka begin with it."""
 
     listen: str
     """The API, with mTLS."""
@@ -165,7 +165,7 @@ class ServiceConfig(BaseSettings):
         """Return what Kafka is opened with, or None where events go elsewhere."""
         return kafka_settings(
             self.events_url,
-            self.kafka_name,
+            self.service_name,
             self.events_ca,
             self.events_certificate,
             self.events_key,
@@ -177,7 +177,7 @@ class ServiceConfig(BaseSettings):
         if self.otlp_endpoint is None:
             return None
         return TraceSettings(
-            self.kafka_name, self.otlp_endpoint, self.trace_ratio, self.trace_most, self.otlp_ca
+            self.service_name, self.otlp_endpoint, self.trace_ratio, self.trace_most, self.otlp_ca
         )
 
     @property

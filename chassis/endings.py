@@ -23,6 +23,16 @@ def leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
+def said(error: BaseException) -> str:
+    """Return an error's text; of the system's errors only what happened, to which file.
+
+    Its type where it has no text. For errors whose text is known to be safe: see `run_inside`.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__qualname__
+
+
 class OnSignal(Protocol):
     """Have a function called on the event loop whenever this process gets a signal."""
 

@@ -17,11 +17,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from chassis.guard import Guarded, StreamCall, UnaryCall
-from chassis.health import Health
+from chassis.health import Health, PlainHealth
 from chassis.status import StatusError
 from chassis.tls import ServerCertificates
 from chassis.tracing.open import Tracing
-from chassis.transport import GrpcOptions, Unguarded
+from chassis.transport import GrpcOptions, Server, Unguarded
 
 # Quoted: only the type stubs are generic.
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
@@ -30,7 +30,6 @@ _CODES: Final[Mapping[int, grpc.StatusCode]] = {
     code.value[0]: code  # each is (number, name)
     for code in grpc.StatusCode
 }
-_LAST_PROBES_S: Final = 1.0
 _HEALTH_NAME: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
@@ -70,41 +69,17 @@ class GrpcCall:
         return self._context.peer()
 
 
-class GrpcServer:
-    """Control a running server: `port`, `health_port`, and when it takes traffic."""
+class GrpcServer(Server):
+    """Control a running server."""
 
     def __init__(
-        self, api: grpc.aio.Server, health: Health, port: int, plain: "PlainHealth | None"
+        self, api: grpc.aio.Server, port: int, health: Health, plain: PlainHealth | None
     ) -> None:
+        super().__init__(port, health, plain)
         self._api: Final = api
-        self._plain: Final = plain
-        self._health: Final = health
-        self._stopped = False
-        self.port: Final = port
-        self.health_port: Final = None if plain is None else plain.port
 
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """Return the ports that are listened on."""
-        return (self.port,) if self.health_port is None else (self.port, self.health_port)
-
-    async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
-        """Announce on both ports whether the server takes traffic; it starts as NOT_SERVING."""
-        await self._health.set_serving(serving)
-
-    async def stop(self, grace: timedelta) -> None:
-        """Announce NOT_SERVING, send GOAWAY, let calls in flight finish for `grace`, then cancel.
-
-        Returns when all are done. The wait for endpoints to notice comes before, and is the
-        service's. Safe to repeat.
-        """
-        if self._stopped:
-            return
-        self._stopped = True
-        await self._health.close()
-        await self._api.stop(grace.total_seconds())
-        if self._plain is not None:  # last: it answers NOT_SERVING meanwhile
-            await self._plain.stop()
+    async def _end(self, grace: timedelta) -> None:
+        await self._api.stop(grace.total_seconds())  # with a GOAWAY to everybody
 
 
 @asynccontextmanager
@@ -139,24 +114,12 @@ async def serving(
         plain = None
         if options.health_listen is not None:
             plain = await stack.enter_async_context(serving_health(health, options))
-        running = GrpcServer(api, health, port, plain)
+        running = GrpcServer(api, port, health, plain)
         try:
             await api.start()
             yield running
         finally:
             await running.stop(options.drain)
-
-
-class PlainHealth:
-    """Control the port of the probes: gRPC health without TLS, and nothing else."""
-
-    def __init__(self, server: grpc.aio.Server, port: int) -> None:
-        self._server: Final = server
-        self.port: Final = port
-
-    async def stop(self) -> None:
-        """End it: whoever watched has heard that the service is closed."""
-        await self._server.stop(_LAST_PROBES_S)
 
 
 @asynccontextmanager

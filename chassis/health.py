@@ -12,6 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 MAX_WATCHERS: Final = 64
+_LAST_PROBES_S: Final = 1.0
 
 _Context: TypeAlias = (  # quoted: only the type stubs are generic
     "grpc.aio.ServicerContext[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]"
@@ -82,3 +83,15 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # the librar
         else:
             status = health_pb2.HealthCheckResponse.NOT_SERVING
         return health_pb2.HealthCheckResponse(status=status)
+
+
+class PlainHealth:
+    """Control the port of the probes: gRPC health without TLS, and nothing else."""
+
+    def __init__(self, server: grpc.aio.Server, port: int) -> None:
+        self._server: Final = server
+        self.port: Final = port
+
+    async def stop(self) -> None:
+        """End it: whoever watched has heard that the service is closed."""
+        await self._server.stop(_LAST_PROBES_S)

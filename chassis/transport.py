@@ -4,13 +4,15 @@ Two serve the same guarded routes: `chassis.grpc_transport` and `chassis.envoy` 
 "Transports"; ADR 0020). A service's composition root is given one of them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from chassis.guard import Guarded
+from chassis.health import Health, PlainHealth
 from chassis.tls import ServerCertificates
 from chassis.tracing.open import Tracing
 
@@ -44,23 +46,27 @@ class GrpcOptions:
     limits: GrpcLimits = GrpcLimits()
 
 
-class Server(Protocol):
-    """Control what runs."""
+class Server(ABC):
+    """Control what runs: `port` is the API's, `health_port` the probes', None where there is none.
 
-    @property
-    def port(self) -> int:
-        """Return the API's port."""
+    A transport says how the API ends (`_end`).
+    """
 
-    @property
-    def health_port(self) -> int | None:
-        """Return the port of the probes, None where there is none."""
+    def __init__(self, port: int, health: Health, plain: PlainHealth | None) -> None:
+        self.port: Final = port
+        self.health_port: Final = None if plain is None else plain.port
+        self._health: Final = health
+        self._plain: Final = plain
+        self._stopped = False
 
     @property
     def ports(self) -> tuple[int, ...]:
         """Return the ports that are listened on, the API's first."""
+        return (self.port,) if self.health_port is None else (self.port, self.health_port)
 
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
         """Announce on all ports whether the server takes traffic; it starts as NOT_SERVING."""
+        await self._health.set_serving(serving)
 
     async def stop(self, grace: timedelta) -> None:
         """Announce NOT_SERVING, take nothing new, give calls in flight `grace`, then cancel them.
@@ -68,6 +74,17 @@ class Server(Protocol):
         Returns when all are done. The wait for endpoints to notice comes before, and is the
         service's. Safe to repeat.
         """
+        if self._stopped:
+            return
+        self._stopped = True
+        await self._health.close()
+        await self._end(grace)
+        if self._plain is not None:  # last: it answers NOT_SERVING meanwhile
+            await self._plain.stop()
+
+    @abstractmethod
+    async def _end(self, grace: timedelta) -> None:
+        """Take no more connections, let calls in flight finish for `grace`, then cancel them."""
 
 
 class Transport(Protocol):

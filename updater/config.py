@@ -23,7 +23,7 @@ class UpdaterConfig(ServiceConfig):
     """The updater's settings. A new field needs a safe default; nothing secret has one."""
 
     model_config = SettingsConfigDict(env_prefix="CARDVAULT_UPDATER_")
-    kafka_name = "cardvault-updater"
+    service_name = "cardvault-updater"
 
     listen: str = "127.0.0.1:50052"
     ops_listen: str = "127.0.0.1:9452"

@@ -21,7 +21,7 @@ class VaultConfig(ServiceConfig):
     """The vault's settings. A new field needs a safe default; nothing secret has one."""
 
     model_config = SettingsConfigDict(env_prefix="CARDVAULT_")
-    kafka_name = "cardvault"
+    service_name = "cardvault"
 
     listen: str = "127.0.0.1:50051"
     ops_listen: str = "127.0.0.1:9451"

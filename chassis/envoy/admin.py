@@ -1,6 +1,7 @@
 """Envoy's administration, over a socket in a private directory that nobody else may enter."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -10,6 +11,7 @@ from typing import Final
 from chassis.envoy.bootstrap import ADMIN, CLIENTS, LISTENER, SERVER
 
 _TIMEOUT_S: Final = 2.0
+_LOOK_S: Final = 0.02
 _MOST_BYTES: Final = 1 << 20
 
 
@@ -42,6 +44,24 @@ class Admin:
                 port: int = status["local_address"]["socket_address"]["port_value"]
                 return port or None
         return None
+
+    async def until_listening(self, over: asyncio.Event, within: float) -> int:
+        """Return the API's port once Envoy listens there and has taken its certificate.
+
+        Raises OSError, with the likely reason, after `within` seconds, or when Envoy is `over`.
+        """
+        port = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not over.is_set():
+                    with contextlib.suppress(OSError):  # not there yet
+                        port = await self.port()
+                        if port is not None and await self.secrets_taken():
+                            return port
+                    await asyncio.sleep(_LOOK_S)
+        if port is None:
+            raise OSError("the address can't be bound: is another server using it?")
+        raise OSError("Envoy doesn't take the certificate: is its key RSA of 2048 bits, or ECDSA?")
 
     async def active_requests(self) -> int:
         """Return the requests that have not been answered to their last byte."""

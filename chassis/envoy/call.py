@@ -33,7 +33,6 @@ class EnvoyCall:
         "_metadata",
         "_until",
         "began",
-        "content_type",
         "encoding",
         "gone",
         "headers",
@@ -51,7 +50,7 @@ class EnvoyCall:
         self.trailers: Sequence[Header] = ()
         self._client: Final = scope.get("client")
         self._headers: Final[list[Header]] = scope["headers"]
-        certificate = encoding = content_type = timeout = te = b""
+        certificate = encoding = timeout = te = b""
         size = 0
         for name, value in self._headers:
             size += len(name) + len(value) + _OVERHEAD
@@ -61,8 +60,6 @@ class EnvoyCall:
                 certificate = value
             elif name == b"grpc-encoding":
                 encoding = value
-            elif name == b"content-type":
-                content_type = value
             elif name == b"te":
                 te = value
         # What Envoy tells of the certificate is no part of what the caller sent.
@@ -70,7 +67,6 @@ class EnvoyCall:
         self._certificate: Final = certificate
         self.takes_trailers: Final = te == b"trailers"
         self.encoding: Final = encoding
-        self.content_type: Final = content_type
         self._until: Final = self.began + seconds_of(timeout) if timeout else None
 
     def peer_sans(self) -> Sequence[str]:

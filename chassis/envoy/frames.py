@@ -14,10 +14,8 @@ from chassis.status import Code
 PREFIX: Final = struct.Struct("!BI")
 ENCODINGS: Final = {b"gzip": 31, b"deflate": 15}  # zlib's window bits: gzip's header, or zlib's
 ACCEPTED: Final = b"identity,gzip,deflate"
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-
 MOST_WAITING_BYTES: Final = 64 << 20
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class CallerGone(Exception):
@@ -47,7 +45,7 @@ class Inbox:
 
     __slots__ = ("_buffer", "_encoding", "_ended", "_limit", "_receive", "_room", "_taken")
 
-    def __init__(self, receive: Receive, encoding: bytes, limit: int, room: "Room") -> None:
+    def __init__(self, receive: Receive, encoding: bytes, limit: int, room: Room) -> None:
         self._receive: Final = receive
         self._encoding: Final = encoding
         self._limit: Final = limit

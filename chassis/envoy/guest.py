@@ -30,7 +30,6 @@ from chassis.runtime import forbid_core_dumps, settle
 
 _log = structlog.get_logger("chassis.envoy")
 _LISTEN_S: Final = 10.0
-_LOOK_S: Final = 0.02
 
 
 class Guest:
@@ -67,19 +66,7 @@ class Guest:
     async def listening(self) -> int:
         """Have Envoy listen; return the port. Raises OSError where the address is taken."""
         self._begun.set()
-        admin = Admin(self.directory)
-        port = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LISTEN_S):
-                while not self._over.is_set():
-                    with contextlib.suppress(OSError):  # not there yet
-                        port = await admin.port()
-                        if port is not None and await admin.secrets_taken():
-                            return port
-                    await asyncio.sleep(_LOOK_S)
-        if port is None:
-            raise OSError("the address can't be bound: is another server using it?")
-        raise OSError("Envoy doesn't take the certificate: is its key RSA of 2048 bits, or ECDSA?")
+        return await Admin(self.directory).until_listening(self._over, _LISTEN_S)
 
     @property
     def on_signal(self) -> OnSignal:

@@ -16,13 +16,13 @@ from chassis.envoy.call import EnvoyCall
 from chassis.envoy.extras import health_methods, reflection_method
 from chassis.envoy.gate import Gate, Method
 from chassis.envoy.secrets import keep_secrets
-from chassis.grpc_transport import PlainHealth, serving_health
+from chassis.grpc_transport import serving_health
 from chassis.guard import Guarded
-from chassis.health import Health
+from chassis.health import Health, PlainHealth
 from chassis.tls import ServerCertificates
 from chassis.traced_calls import traced
 from chassis.tracing.open import Tracing
-from chassis.transport import GrpcOptions, Unguarded
+from chassis.transport import GrpcOptions, Server, Unguarded
 
 _LOOK_S: Final = 0.02
 _LAST_BYTES_S: Final = 1.0
@@ -42,35 +42,17 @@ class Inside(Protocol):
         """Have Envoy listen; return the port. Raises OSError."""
 
 
-class EnvoyServer:
-    """Control a running server (a `Server`)."""
+class EnvoyServer(Server):
+    """Control a running server."""
 
     def __init__(
-        self, gate: Gate, health: Health, plain: PlainHealth | None, admin: Admin, port: int
+        self, gate: Gate, admin: Admin, port: int, health: Health, plain: PlainHealth | None
     ) -> None:
+        super().__init__(port, health, plain)
         self._gate: Final = gate
-        self._health: Final = health
-        self._plain: Final = plain
         self._admin: Final = admin
-        self._stopped = False
-        self.port: Final = port
-        self.health_port: Final = None if plain is None else plain.port
 
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """Return the ports that are listened on."""
-        return (self.port,) if self.health_port is None else (self.port, self.health_port)
-
-    async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the verdict itself
-        """Announce on both ports whether the server takes traffic; it starts as NOT_SERVING."""
-        await self._health.set_serving(serving)
-
-    async def stop(self, grace: timedelta) -> None:
-        """Take no more connections, let calls in flight finish for `grace`, then cancel them."""
-        if self._stopped:
-            return
-        self._stopped = True
-        await self._health.close()
+    async def _end(self, grace: timedelta) -> None:
         with contextlib.suppress(OSError):
             await self._admin.drain()
         await self._quiet(grace.total_seconds())
@@ -78,8 +60,6 @@ class EnvoyServer:
         await _until(lambda: self._gate.in_flight == 0, _LAST_BYTES_S)
         with contextlib.suppress(OSError):
             await self._flushed()
-        if self._plain is not None:
-            await self._plain.stop()
 
     async def _quiet(self, within: float) -> None:
         """Wait until nobody is connected, or nobody has called for as long as it takes to go."""
@@ -141,7 +121,7 @@ class EnvoyTransport:
                 plain = await stack.enter_async_context(serving_health(health, options))
             port = await self._inside.listening()
             directory = self._inside.directory
-            running = EnvoyServer(gate, health, plain, Admin(directory), port)
+            running = EnvoyServer(gate, Admin(directory), port, health, plain)
             async with asyncio.TaskGroup() as tasks:
                 beside = [
                     tasks.create_task(gate.absent.run()),

@@ -12,7 +12,7 @@ import sys
 
 import structlog
 
-from chassis.endings import leaves
+from chassis.endings import leaves, said
 from chassis.logs import configure_logs
 from chassis.runtime import forbid_core_dumps
 from chassis.workers.plan import Plan
@@ -43,7 +43,7 @@ def main() -> int:
         refused = [each for each in found if isinstance(each, OSError)]
         if len(refused) < len(found):
             raise  # a fault of ours
-        problem = f"{refused[0].strerror}: {refused[0].filename}"
+        problem = said(refused[0])
         _log.critical("cannot start", problem=problem)
         sys.stderr.write(f"Error: {problem}\n")
         return 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chassis.envoy.guest import Guest
-from tests.bench.server import options_of, serve
+from tests.bench.server import options_of
+from tests.bench.serving import serve
 
 
 async def _main(guest: Guest) -> int:

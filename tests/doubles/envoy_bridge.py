@@ -165,16 +165,7 @@ class Bridge:
             await self._directory
             assert self._lifespan is not None
             await self._lifespan.put({})
-            admin = Admin(self.directory)
-            while not self._ended.is_set():
-                try:
-                    port = await admin.port()
-                    if port is not None and await admin.secrets_taken():
-                        return port
-                except OSError:
-                    pass
-                await asyncio.sleep(0.02)
-        raise OSError("the address can't be bound: is another server using it?")
+        return await Admin(self.directory).until_listening(self._ended, WAIT_S)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(reader, writer)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from chassis.endings import run_service, until_signalled
+from chassis.endings import run_service, said, until_signalled
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
 from chassis.policy import PolicyInvalid
@@ -15,7 +15,7 @@ from chassis.tls import CertificateInvalid, read_key_pair
 from chassis.tracing.open import TracingInvalid
 from updater.adapters.marks import load_marks
 from updater.adapters.openpgp import load_cipher
-from updater.cli.settings import load_config, said, told
+from updater.cli.settings import load_config, told
 from updater.domain.errors import UpdaterError
 from updater.rpc.routes import VOCABULARY
 from updater.stores import migrate as bring_up_to_date

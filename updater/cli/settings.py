@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import click
 
 from chassis.config import ConfigInvalid
+from chassis.endings import said
 from chassis.policy import PolicyInvalid
 from chassis.tls import CertificateInvalid
 from updater.config import UpdaterConfig
@@ -29,10 +30,3 @@ def told() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(said(error)) from None
-
-
-def said(error: Exception) -> str:
-    """Return an error's text; of the system's errors only what happened, to which file."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)

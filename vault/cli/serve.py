@@ -12,7 +12,7 @@ import click
 import structlog
 
 from chassis.clock import SystemClock
-from chassis.endings import run_service, until_signalled
+from chassis.endings import run_service, said, until_signalled
 from chassis.envoy.launch import NoEnvoy, become_envoy
 from chassis.logs import configure_logs
 from chassis.metrics import ChassisMetrics
@@ -118,7 +118,7 @@ def exit_status(failures: Sequence[Exception]) -> int:
         _log.critical("the database failed: stopping", state="broken")
         return BROKEN
     if failures:
-        click.echo("Error: " + "; ".join(sorted(map(_said, failures))), err=True)
+        click.echo("Error: " + "; ".join(sorted(map(said, failures))), err=True)
         return 1
     return 0
 
@@ -132,7 +132,7 @@ def _become_envoy(
     try:
         become_envoy("vault.in_envoy:guest", options, config.tls, arguments)
     except (NoEnvoy, OSError) as error:
-        raise click.ClickException(_said(error)) from None
+        raise click.ClickException(said(error)) from None
 
 
 def become_supervisor(config: VaultConfig) -> Never:
@@ -197,21 +197,21 @@ def check_config(workers: int | None) -> None:
         loaded = PolicyFile(config.policy, VOCABULARY).policy
         click.echo(f"policy: {len(loaded.identities)} principals")
     except (PolicyInvalid, OSError) as error:
-        problems.append(f"policy: {_said(error)}")
+        problems.append(f"policy: {said(error)}")
     try:
         pair = ServerCertificates(config.tls).pair
         click.echo(f"certificate: valid until {pair.not_after:%Y-%m-%d %H:%M} UTC")
     except (CertificateInvalid, OSError) as error:
-        problems.append(f"certificate: {_said(error)}")
+        problems.append(f"certificate: {said(error)}")
     try:
         click.echo(f"key: {asyncio.run(_probed(config))}")
     except (LocalKeyInvalid, KmsInvalid, VaultError, OSError) as error:
-        problems.append(f"key: {_said(error)}")
+        problems.append(f"key: {said(error)}")
     try:
         if config.redis is not None:
             click.echo(f"redis: {asyncio.run(probe_redis(config.redis, SystemClock()))}")
     except (RedisInvalid, OSError) as error:
-        problems.append(f"redis: {_said(error)}")
+        problems.append(f"redis: {said(error)}")
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -226,10 +226,3 @@ async def _probed(config: VaultConfig) -> str:
         if isinstance(kms, LocalKms):
             return "a local file, for development only"
         return f"{kms.kek} wraps and unwraps"
-
-
-def _said(error: Exception) -> str:
-    """Return an error's text; of the system's errors only what happened, to which file."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)

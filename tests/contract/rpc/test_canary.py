@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import traceback
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import structlog
 from cardvault.vault.v1 import card_pb2
 
 from cards.brands import Brand
@@ -25,8 +23,8 @@ from cards.expiry import Expiry
 from cards.pan import Pan
 from cards.testcards import test_pan
 from chassis.call import TENANT_KEY
-from chassis.logs import configure_logs
 from chassis.routes import Kind, Route
+from tests.doubles.logged import logged
 from tests.doubles.otlp_receiver import otlp_receiver
 from tests.doubles.rpc_canary import Canaries, forms_of, text_places
 from tests.doubles.rpc_requests import card_for, covered, good_request, tokenize, update
@@ -57,14 +55,8 @@ NUMBERS: Final = Canaries((FIRST, SECOND))
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Everything that is logged, at the most talkative level."""
-    root = logging.getLogger()
-    kept = (root.handlers, root.level, logging.raiseExceptions)
-    config = structlog.get_config()
-    stream = io.StringIO()
-    configure_logs(service="vault", level="DEBUG", stream=stream)
-    yield stream
-    structlog.configure(**config)
-    root.handlers, root.level, logging.raiseExceptions = kept
+    with logged("vault", level="DEBUG") as stream:
+        yield stream
 
 
 def canary_card() -> card_pb2.CardDetails:

@@ -9,7 +9,6 @@ import asyncio
 import base64
 import io
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,14 +16,13 @@ from typing import Any
 
 import grpc
 import pytest
-import structlog
 from cardvault.vault.v1 import reveal_service_pb2 as reveals
 from cardvault.vault.v1 import vault_service_pb2 as pb
 from cardvault.vault.v1.event_pb2 import CardEvent
 from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 
 from chassis.channel import open_channel
-from chassis.logs import configure_logs
+from tests.doubles.logged import logged
 from tests.doubles.otlp_receiver import OtlpReceiver, SpanSeen, otlp_receiver
 from tests.doubles.rpc_requests import tokenize
 from tests.doubles.traces import ASKED, CALLER, DECLINED, TRACE, opened
@@ -144,14 +142,8 @@ async def test_an_event_tells_the_trace_of_the_call_that_made_it(
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """What is logged."""
-    root = logging.getLogger()
-    kept = (root.handlers, root.level, logging.raiseExceptions)
-    config = structlog.get_config()
-    stream = io.StringIO()
-    configure_logs(service="vault", stream=stream)
-    yield stream
-    structlog.configure(**config)
-    root.handlers, root.level, logging.raiseExceptions = kept
+    with logged("vault") as stream:
+        yield stream
 
 
 async def test_log_lines_of_a_traced_call_name_its_trace(

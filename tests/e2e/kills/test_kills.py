@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.e2e.deadly import ALL_PHASES
-from tests.e2e.kills.calls import Calls, Shared
 from tests.e2e.kills.checker import violations
-from tests.e2e.kills.client import Client
 from tests.e2e.kills.evidence import Evidence, add_files
 from tests.e2e.kills.history import History
 from tests.e2e.kills.lives import Lives, planned
+from tests.e2e.kills.load import load
 from tests.e2e.kills.planting import PLANTS
 from tests.e2e.kills.stubs import Stubs
 from tests.e2e.kills.survey import survey
 from tests.e2e.processes import Site
 
 CLIENTS: Final = 16
-SHARED: Final = range(4)
-
-
-@asynccontextmanager
-async def _load(stubs: Stubs, history: History, seed: int) -> AsyncIterator[None]:
-    """Keep all clients calling while the block runs; on return each has settled its last call."""
-    over = False
-    shared, numbers = Shared(SHARED), count(len(SHARED))
-    async with asyncio.TaskGroup() as tasks:
-        for place in range(CLIENTS):
-            chance = random.Random(f"{seed}/client/{place}")
-            client = Client(Calls(place, stubs, history, shared, chance), numbers)
-            tasks.create_task(client.run(lambda: over))
-        yield
-        over = True
 
 
 @pytest.mark.slow
@@ -51,7 +31,7 @@ async def test_fifty_kills_break_no_promise(
     # Bytecode is kept for the run, as an installation has it: without, each start compiles it all.
     settings = {"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
     async with Site.temporary(tmp_path, settings) as site, Stubs.to(site) as stubs:
-        async with _load(stubs, history, kill_seed):
+        async with load([stubs], history, kill_seed, CLIENTS):
             await lives.live_through(site, planned(kill_seed))
             await lives.start(site, site.vault)
         evidence = await survey(stubs, history)

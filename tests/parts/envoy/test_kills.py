@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Callable
 from typing import Final
 
 from tests.e2e.deadly import ALL_PHASES
-from tests.e2e.kills.calls import Calls, Shared
 from tests.e2e.kills.checker import violations
-from tests.e2e.kills.client import Client
 from tests.e2e.kills.evidence import add_files
 from tests.e2e.kills.history import History
 from tests.e2e.kills.lives import planned
+from tests.e2e.kills.load import load
 from tests.e2e.kills.stubs import Stubs
 from tests.e2e.kills.survey import survey
 from tests.parts.envoy.running import OPS, envoy_site
@@ -24,21 +19,6 @@ from tools.running.process import ProcessFailed
 from tools.running.site import Site
 
 CLIENTS: Final = 8
-SHARED: Final = range(4)
-
-
-@asynccontextmanager
-async def _load(stubs: Stubs, history: History, seed: int) -> AsyncIterator[None]:
-    """Keep all clients calling while the block runs; on return each has settled its last call."""
-    over = False
-    shared, numbers = Shared(SHARED), count(len(SHARED))
-    async with asyncio.TaskGroup() as tasks:
-        for place in range(CLIENTS):
-            chance = random.Random(f"{seed}/client/{place}")
-            client = Client(Calls(place, stubs, history, shared, chance), numbers)
-            tasks.create_task(client.run(lambda: over))
-        yield
-        over = True
 
 
 def _plan(seed: int) -> list[tuple[str, int]]:
@@ -65,7 +45,7 @@ async def test_kills_break_no_promise(
     history = History()
     with envoy_site() as site:
         async with Stubs.to(site) as stubs:
-            async with _load(stubs, history, kill_seed):
+            async with load([stubs], history, kill_seed, CLIENTS):
                 plan = _plan(kill_seed)
                 assert {phase for phase, _times in plan} == set(ALL_PHASES)
                 for place, (phase, times) in enumerate(plan):

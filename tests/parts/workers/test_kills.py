@@ -6,20 +6,17 @@ import asyncio
 import json
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 import pytest
 
-from tests.e2e.kills.calls import Calls, Shared
 from tests.e2e.kills.checker import Breach, violations
-from tests.e2e.kills.client import Client
 from tests.e2e.kills.evidence import TENANT, Evidence, StoredRow, event_of, records_in
 from tests.e2e.kills.history import History
+from tests.e2e.kills.load import load
 from tests.e2e.kills.stubs import Stubs
 from tests.e2e.kills.survey import survey
 from tests.parts.servers.postgres import PostgresServer, as_superuser
@@ -38,20 +35,6 @@ from vault.domain.audit import ended_by
 WORKERS: Final = 3
 KILLS: Final = {"grpcio": 10, "envoy": 4}
 CLIENTS: Final = 4
-SHARED: Final = range(4)
-
-
-@asynccontextmanager
-async def _load(every: list[Stubs], history: History, seed: int) -> AsyncIterator[None]:
-    over = False
-    shared, numbers = Shared(SHARED), count(len(SHARED))
-    async with asyncio.TaskGroup() as tasks:
-        for place in range(CLIENTS):
-            chance = random.Random(f"{seed}/client/{place}")
-            calls = Calls(place, every[place % len(every)], history, shared, chance)
-            tasks.create_task(Client(calls, numbers).run(lambda: over))
-        yield
-        over = True
 
 
 async def _stored(evidence: Evidence, dsn: str) -> None:
@@ -116,7 +99,7 @@ async def test_kills_of_workers_break_no_promise(
         process = supervised(site, WORKERS)
         children = await started(site, process, WORKERS)
         async with Stubs.to(site) as one, Stubs.to(site) as two, Stubs.to(site) as three:
-            async with _load([one, two, three], history, kill_seed):
+            async with load([one, two, three], history, kill_seed, CLIENTS):
                 for number in range(kills):
                     await asyncio.sleep(chance.uniform(0.3, 1.5))
                     victim = children[number % WORKERS]

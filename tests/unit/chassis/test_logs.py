@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -18,13 +18,14 @@ from chassis.logs import FIELDS, configure_logs
 from chassis.redaction import REDACTED, redact
 from tests.doubles.chassis_service import SECRET, SERVICE, Service
 from tests.doubles.chassis_wires import FakeRawCall
+from tests.doubles.logged import logged
 
 
 @dataclass
 class Lines:
-    out: io.StringIO = field(default_factory=io.StringIO)
-    dropped: list[int] = field(default_factory=list)
-    redacted: list[int] = field(default_factory=list)
+    out: io.StringIO
+    dropped: list[int]
+    redacted: list[int]
 
     @property
     def raw(self) -> str:
@@ -45,20 +46,12 @@ class Lines:
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    found = Lines()
-    root = logging.getLogger()
-    before, level, raising = root.handlers, root.level, logging.raiseExceptions
-    configure_logs(
-        service="test",
-        level="INFO",
-        fields=frozenset({"shelf"}),
-        on_dropped=found.dropped.append,
-        on_redacted=found.redacted.append,
-        stream=found.out,
-    )
-    yield found
-    root.handlers, root.level, logging.raiseExceptions = before, level, raising
-    structlog.reset_defaults()
+    dropped: list[int] = []
+    redacted: list[int] = []
+    with logged(
+        fields=frozenset({"shelf"}), on_dropped=dropped.append, on_redacted=redacted.append
+    ) as out:
+        yield Lines(out, dropped, redacted)
 
 
 def test_a_line_is_json_with_known_fields(lines: Lines) -> None:

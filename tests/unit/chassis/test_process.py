@@ -149,7 +149,7 @@ class Config(ServiceConfig):
     ops_listen: str = "127.0.0.1:9451"
     health_listen: str = "127.0.0.1:50061"
     database_url: str = "sqlite:///test.db"
-    kafka_name = "test"
+    service_name = "test"
     password: SecretStr = SecretStr("")
 
 

@@ -248,8 +248,8 @@ async def test_a_supervisor_obeys_signals_and_loads_no_grpc(tmp_path: Path) -> N
     assert not any(alive(pid) for _place, pid in journal(tmp_path))
 
 
-async def test_a_worker_that_cannot_be_run_is_told_without_a_traceback(tmp_path: Path) -> None:
-    plan = dataclasses.replace(a_plan(tmp_path), command=(str(tmp_path / "nothing"),))
+async def _told(plan: Plan) -> bytes:
+    """Run a supervisor that can't start; return what it says."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "chassis.workers", plan.to_json()),
         cwd=ROOT,
@@ -258,8 +258,20 @@ async def test_a_worker_that_cannot_be_run_is_told_without_a_traceback(tmp_path:
     )
     said = b"".join(await process.communicate())
     assert process.returncode == 1
-    assert f"Error: No such file or directory: {tmp_path / 'nothing'}".encode() in said
     assert b"Traceback" not in said
+    return said
+
+
+async def test_a_worker_that_cannot_be_run_is_told_without_a_traceback(tmp_path: Path) -> None:
+    said = await _told(dataclasses.replace(a_plan(tmp_path), command=(str(tmp_path / "nothing"),)))
+    assert f"Error: No such file or directory: {tmp_path / 'nothing'}\n".encode() in said
+
+
+async def test_a_failure_that_names_no_file_is_told_without_one(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        said = await _told(dataclasses.replace(a_plan(tmp_path), ops_listen=taken))
+    assert b"Error: Address already in use\n" in said
 
 
 def test_a_port_that_something_serves_is_not_shared() -> None:
