@@ -89,7 +89,14 @@ class VaultConfig(ServiceConfig):
     """How long a request id is known; 24 hours at least."""
     answer_retention: timedelta = timedelta(days=400)
     """How long an updater's answer is known, so that a file that comes again changes nothing; not
-    less than `superseded_retention`: until then its age alone could not tell."""
+    less than `superseded_retention`: until then its age alone could not tell. As long, and while
+    its superseded number is kept, a file can be undone; 31 days at least."""
+    parked_retention: timedelta = Field(
+        default=timedelta(days=10), ge=timedelta(hours=1), le=timedelta(days=90)
+    )
+    """How long an answer by number waits for a card to get that number."""
+    parked_per_day: int = Field(default=10_000, ge=0, le=1_000_000)
+    """How many answers by number of one channel and tenant may begin to wait on one day."""
     closed_or_contact_closes: bool = False
     """What Mastercard's one code for both means here: contact the cardholder, or closed."""
     sweep_interval: timedelta = timedelta(seconds=30)
@@ -128,6 +135,8 @@ class VaultConfig(ServiceConfig):
             raise ValueError("request ids are kept for 24 hours at least")
         if self.answer_retention < self.superseded_retention:
             raise ValueError("answer_retention can't be less than superseded_retention")
+        if self.answer_retention < timedelta(days=31):
+            raise ValueError("answers are kept for 31 days at least: their files can be undone")
         if self.card_cache == "redis" and self.views is None:
             raise ValueError("the card cache is in Redis: set redis_url or card_cache_url")
         return self

@@ -9,6 +9,8 @@ from vault.adapters.engine import Engine
 from vault.domain.audit import AuditFacts, link
 from vault.domain.card import Card, CardKey, ExistingKey, Version
 from vault.domain.events import OutboxRow
+from vault.domain.imprint import Imprint, ImprintKey
+from vault.domain.parked import ParkedChange, ParkedKey, ParkedRow
 from vault.usecases.ledger.delta import CardChange, Delta
 from vault.usecases.ledger.state import NumberKey, RequestRecord, Want
 
@@ -94,6 +96,50 @@ def a_pointer(name: str) -> ExistingKey:
 def an_event(token: str, revision: int = 1) -> OutboxRow:
     """Return an event's row."""
     return OutboxRow(TENANT, token, revision, "cardvault.card.stored", b"event")
+
+
+def a_parked(update_id: str, number: str = "n", **changes: Any) -> ParkedRow:
+    """Return a parked answer's row; what it holds is not really sealed."""
+    row = ParkedRow(
+        tenant=TENANT,
+        update_id=update_id,
+        mac=a_number(number).mac,
+        channel="cyb",
+        file="f-1",
+        day=20_000,
+        time=1_000,
+        look_time=2_000,
+        purge_time=9_000,
+        sealed=b"sealed",
+    )
+    return row._replace(**changes)
+
+
+def parking(*rows: ParkedRow) -> dict[ParkedKey, ParkedChange]:
+    """Return the changes that park answers."""
+    return {row.key: ParkedChange(None, row) for row in rows}
+
+
+def an_imprint(token: str, revision: int = 2, **changes: Any) -> Imprint:
+    """Return what an answer left on a card."""
+    imprint = Imprint(
+        tenant=TENANT,
+        token=token,
+        revision=revision,
+        update_id="update-1",
+        source="cyb/f-1",
+        version_before=1,
+        version_after=2,
+        kept='{"account":true,"status":"ACTIVE"}',
+        undone="",
+        time=1_000,
+    )
+    return imprint._replace(**changes)
+
+
+def left(*imprints: Imprint) -> dict[ImprintKey, Imprint]:
+    """Return imprints as a delta adds them."""
+    return {imprint.key: imprint for imprint in imprints}
 
 
 def added(*cards: Card) -> dict[CardKey, CardChange]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from hashlib import shake_256
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cards.brands import Brand
 from cards.expiry import Expiry
@@ -17,25 +18,35 @@ from tests.doubles.clocks import FakeClock
 from tests.doubles.vault_ledger import CHAIN, TENANT, encode_event, keys_of, pan
 from vault.adapters.memory.ports import engine_over
 from vault.adapters.memory.tables import Tables
+from vault.crypto.keys import TenantKeys
 from vault.domain.card import Card, CardKey, StoredCredential, Times
 from vault.domain.contents import Contents
 from vault.domain.intents import (
     AddCard,
+    ApplyByNumber,
     ApplyUpdate,
     Caller,
     EditCard,
     Entry,
     Intent,
+    ReleaseParked,
     RequestMark,
     Reveal,
 )
 from vault.domain.outcome import Applied, Outcome, Refused, Replayed
 from vault.domain.reasons import Reason
-from vault.domain.results import CardResult, Revealed, TokenizeResult, UpdateResult
+from vault.domain.results import (
+    CardResult,
+    NumberUpdateResult,
+    Revealed,
+    TokenizeResult,
+    UpdateResult,
+)
 from vault.usecases.decide.context import Rules
 from vault.usecases.decide.decider import Decider, Envelope
 from vault.usecases.decide.wants import wants_of
 from vault.usecases.ledger.delta import Delta
+from vault.usecases.ledger.reading import read_all
 
 T = TypeVar("T")
 SHOP = "shop"
@@ -143,6 +154,12 @@ def answer(
     )
 
 
+def by_number(asked: int | Pan, outcome: UpdateOutcome, **fields: Any) -> ApplyByNumber:
+    """Return an updater's answer about a number (a counter); fields as of `answer`."""
+    said = replace(answer("", outcome, **fields), asked_version=0, by_number=True)
+    return ApplyByNumber(pan(asked) if isinstance(asked, int) else asked, said)
+
+
 def mastercard(number: int) -> Pan:
     """Return a Mastercard test number."""
     return Pan(digits_of(Brand.MASTERCARD, number))
@@ -169,12 +186,16 @@ class DecideBench:
         self.decider = Decider(encode_event, rules or Rules())
         self.delta: Delta  # of the last flush
         self.random = Draws()
+        self.keys: dict[str, TenantKeys] = {}  # of tenants that have others than `keys_of`
 
     def flush(self, *entries: Entry) -> list[Outcome]:
         """Flush entries together."""
-        keys = {tenant: keys_of(tenant) for tenant in {entry.caller.tenant for entry in entries}}
-        state = drive(self.engine.store.read(CHAIN, wants_of(entries, keys)))
-        envelope = Envelope(self.clock.now_us(), self.random)
+        tenants = {entry.caller.tenant for entry in entries}
+        keys = {tenant: self.keys.get(tenant) or keys_of(tenant) for tenant in tenants}
+        now = self.clock.now_us()
+        want = wants_of(entries, keys, now)
+        state = drive(read_all(self.engine.store, CHAIN, want, entries, keys))
+        envelope = Envelope(now, self.random)
         outcomes, self.delta = self.decider.decide(state, entries, keys, envelope)
         if not self.delta.empty:
             drive(self.engine.store.write(self.delta))
@@ -194,6 +215,23 @@ class DecideBench:
         assert isinstance(outcome, Applied), type(outcome).__name__
         assert isinstance(outcome.value, UpdateResult)
         return outcome.value.disposition.value, self.stored(intent.token)
+
+    def by_number(self, asked: int | Pan, outcome: UpdateOutcome, **fields: Any) -> Told:
+        """Flush one answer about a number; return what became of it."""
+        return told_in(self.do(by_number(asked, outcome, **fields)))
+
+    def release(self) -> int:
+        """Flush what the last flush made decidable, and so on; return in how many flushes."""
+        flushes = 0
+        while self.delta.due:
+            due = list(self.delta.due)
+            self.flush(*[entry_of(ReleaseParked(mac), tenant=tenant) for tenant, mac in due])
+            flushes += 1
+        return flushes
+
+    def parked(self, tenant: str = TENANT) -> list[str]:
+        """Return the update ids of the answers that wait."""
+        return sorted(key.update_id for key in self.tables.parked if key.tenant == tenant)
 
     def reveal(self, token: str, **fields: Any) -> Contents:
         """Reveal a card; `credential_version` for an older one."""
@@ -218,6 +256,24 @@ class DecideBench:
         """Return a card's events: revision and type."""
         rows = sorted(self.tables.outbox.items())
         return [(row.revision, row.type) for _key, row in rows if row.token == token]
+
+
+class Told(NamedTuple):
+    """What became of an answer by number: in short, and of each card by its token."""
+
+    disposition: str
+    cards: dict[str, str]
+    reason: str = ""
+
+
+def told_in(outcome: Outcome) -> Told:
+    """Return what became of an answer by number."""
+    assert isinstance(outcome, Applied), type(outcome).__name__
+    value = outcome.value
+    assert isinstance(value, NumberUpdateResult)
+    cards = {each.card.token: each.disposition.value for each in value.cards if each.card}
+    reason = value.reason.value if value.disposition == "REJECTED" else ""
+    return Told(value.disposition.value, cards, reason)
 
 
 def card_in(outcome: Outcome) -> Card:

@@ -167,7 +167,15 @@ class Model:
                     self.records += not card.erased
 
     def answer(
-        self, card: Modelled, now: int, update_id: str, asked: int, said: Answer, event: int
+        self,
+        card: Modelled,
+        now: int,
+        update_id: str,
+        asked: int,
+        said: Answer,
+        event: int,
+        *,
+        by_number: bool = False,
     ) -> str:
         """Take in an updater's answer about version `asked`."""
         if card.deleted_at(now):
@@ -183,13 +191,15 @@ class Model:
         if news is not None:
             return news
         old = card.now_kept
+        if by_number and card.versions[asked - 1].number != old.number:
+            return self._superseded(card, said, event)
         number, expiry = said.number or old.number, said.expiry or old.expiry
         status = self._status(card, said, number, expiry)
         changes = (number, expiry, status) != (old.number, old.expiry, card.status)
-        if card.heard and event < card.heard:
-            return "STALE"
-        if changes and card.heard and event == card.heard:
-            return "CONFLICT"
+        follows = by_number and self._follows(card, said, number)
+        late = None if follows else self._late(card, event, changes=changes)
+        if late is not None:
+            return late
         if number == old.number and expiry < old.expiry:
             return "REJECTED"
         if not changes and not card.confirmed_by(number, said):
@@ -197,7 +207,42 @@ class Model:
         card.put(now, number, expiry, network=True)
         card.confirm(old, said)
         card.status, card.heard, card.revision = status, event, card.revision + 1
+        self.moved(card, old.number, now)
         return "APPLIED"
+
+    @staticmethod
+    def _late(card: Modelled, event: int, *, changes: bool) -> str | None:
+        if card.heard and event < card.heard:
+            return "STALE"
+        return "CONFLICT" if changes and card.heard and event == card.heard else None
+
+    @staticmethod
+    def _superseded(card: Modelled, said: Answer, event: int) -> str:
+        """Answer for a number that another one replaced: the current one stays as it is."""
+        kept = card.now_kept
+        if said.number == kept.number and said.expiry in {0, kept.expiry}:
+            return "NO_CHANGE"
+        return "STALE" if event < card.heard else "CONFLICT"
+
+    @staticmethod
+    def _follows(card: Modelled, said: Answer, number: int) -> bool:
+        """Tell whether an answer can only come behind the one that brought the card's number."""
+        versions = card.versions
+        at = len(versions) - 1
+        former: list[int] = []
+        while at > 0 and versions[at].network and not versions[at - 1].gone:
+            at -= 1
+            former.append(versions[at].number)
+        brought = bool(former) and former[0] != card.now_kept.number
+        before = {each for each in former if each != card.now_kept.number}
+        if card.status != "ACTIVE" or not brought or not (said.number or said.expiry):
+            return False
+        if number == card.now_kept.number:
+            return card.now_kept.unconfirmed
+        return number not in before
+
+    def moved(self, card: Modelled, before: int, now: int) -> None:
+        """Hear what a network made of a card, and which number it had before."""
 
     @staticmethod
     def _status(card: Modelled, said: Answer, number: int, expiry: int) -> str:

@@ -15,6 +15,7 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from chassis.routes import Route
 from tests.doubles.rpc_foreign_fields import FOREIGN, Foreign
 from tests.doubles.rpc_mutations import (
     clearing,
@@ -78,6 +79,11 @@ def reachable(request: type[Message]) -> set[str]:
                 if field.message_type is not None and not schema.is_map(field):
                     waiting.append(field.message_type)
     return found
+
+
+def fields_with_cases(route: Route) -> set[str]:
+    """Return the full name of every field of a route's request that has a case."""
+    return {name for case in bad_fields(route.request) for name in case.fields}
 
 
 def bad_fields(request: type[Message]) -> list[BadField]:
@@ -161,6 +167,9 @@ def _bad_values(
         if rules.enum.defined_only:
             yield "unknown enum", max(field.enum_type.values_by_number) + 1
         yield from ((f"forbidden {number}", number) for number in rules.enum.not_in)
+        if taken := getattr(rules.enum, "in"):
+            known = field.enum_type.values_by_number
+            yield from ((f"not one of a few: {each}", each) for each in known if each not in taken)
     elif field.type in {FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64}:
         numbers = rules.int32 if field.type == FieldDescriptor.TYPE_INT32 else rules.int64
         if numbers.HasField("gte"):

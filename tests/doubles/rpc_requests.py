@@ -199,6 +199,18 @@ def _full_update(card: card_pb2.Card) -> credentials.ApplyUpdatesRequest:
     )
 
 
+def _revert(card: card_pb2.Card) -> credentials.RevertUpdatesRequest:
+    """Undo by version: of a file, requests are made by `revert_file`."""
+    version = credentials.UpdatedVersion(token=card.token, credential_version=1)
+    return credentials.RevertUpdatesRequest(request_id=request_id(), version=version, page_size=10)
+
+
+def revert_file(file: str = "f1", **fields: Any) -> credentials.RevertUpdatesRequest:
+    """Return a request to undo what `update` brought."""
+    source = credentials.UpdateFile(channel="csv", file=file)
+    return credentials.RevertUpdatesRequest(request_id=request_id(), source=source, **fields)
+
+
 def _stream(_card: card_pb2.Card) -> credentials.StreamCredentialsRequest:
     return credentials.StreamCredentialsRequest(
         statuses=[card_pb2.CARD_STATUS_ACTIVE],
@@ -247,6 +259,7 @@ GOOD: Final[Mapping[str, Callable[[card_pb2.Card], Message]]] = {
     ),
     "StreamCredentials": _stream,
     "ApplyUpdates": _full_update,
+    "RevertUpdates": _revert,
     "ListAuditRecords": _list_audit,
     "GetCheckpoint": lambda _card: audits.GetCheckpointRequest(number=1),
     "ListCheckpoints": _list_checkpoints,

@@ -8,7 +8,10 @@ import apsw
 
 from tests.doubles.vault_site import VaultSite
 
-TABLES = ("cards", "card_versions", "fingerprints", "existing_cards", "requests", "applied_updates")
+TABLES = (
+    *("cards", "card_versions", "fingerprints", "existing_cards", "requests", "applied_updates"),
+    *("imprints", "parked_updates"),
+)
 
 
 def stored_rows(site: VaultSite) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ from vault.rpc.cards import CardHandlers
 from vault.rpc.changes import ChangeHandlers
 from vault.rpc.credentials import CredentialHandlers
 from vault.rpc.reveals import RevealHandlers
+from vault.rpc.reverts import RevertHandlers
 from vault.rpc.routes import Handlers, routes
 from vault.rpc.tokenize import TokenizeHandlers
 
@@ -32,6 +33,7 @@ def vault_routes() -> tuple[Route, ...]:
             changes=ChangeHandlers(_NOTHING, _NOTHING),
             reveals=RevealHandlers(_NOTHING, _NOTHING),
             credentials=CredentialHandlers(_NOTHING, _NOTHING, _NOTHING, _NOTHING),
+            reverts=RevertHandlers(_NOTHING, _NOTHING, _NOTHING, _NOTHING),
             audits=AuditHandlers(_NOTHING, _NOTHING, _NOTHING),
         )
     )

@@ -61,6 +61,10 @@ class CredentialServer(credential_service_pb2_grpc.CredentialServiceServicer):
             results=messages[:-1] if self.short else messages
         )
 
+    async def RevertUpdates(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
+        """Refuse: what the client makes of it is in `scripted_vault`."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not in this double")
+
     async def enter(self, context: grpc.aio.ServicerContext) -> None:  # type: ignore[type-arg]
         """Note the tenant and whether there is a deadline; fail if told to."""
         metadata = dict(context.invocation_metadata() or ())

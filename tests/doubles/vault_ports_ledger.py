@@ -6,6 +6,7 @@ from vault.domain.card import Card, CardKey
 from vault.domain.intents import Entry
 from vault.domain.outcome import Applied, NotApplied, Outcome
 from vault.domain.reasons import Reason
+from vault.usecases.ledger.state import NumberKey
 from vault.usecases.ports import StoreError
 
 
@@ -38,6 +39,10 @@ class FakeHousekeeping:
         self.before = 0
         self.answers = 0
         self.answers_before = 0
+        self.parked: list[NumberKey] = []
+        self.waited = 0
+        self.imprints = 0
+        self.imprints_before = 0
         self.calls = 0
         self.fault: StoreError | None = None
 
@@ -66,6 +71,24 @@ class FakeHousekeeping:
         self.answers_before = before
         gone = min(self.answers, limit)
         self.answers -= gone
+        return gone
+
+    async def purge_imprints(self, before: int, limit: int) -> int:
+        self._asked(before)
+        self.imprints_before = before
+        gone = min(self.imprints, limit)
+        self.imprints -= gone
+        return gone
+
+    async def parked_due(self, now: int, limit: int) -> list[NumberKey]:
+        self._asked(now)
+        due, self.parked = self.parked[:limit], self.parked[limit:]
+        return due
+
+    async def purge_parked(self, now: int, limit: int) -> int:
+        self._asked(now)
+        gone = min(self.waited, limit)
+        self.waited -= gone
         return gone
 
     def _asked(self, time: int) -> None:

@@ -157,7 +157,9 @@ class VaultMachine(RuleBasedStateMachine):
             assert result.created is (found is None)
             if found is not None:
                 assert result.card.token == found.token
-                if on_existing == "UPDATE" and expiry > found.now_kept.expiry:
+                kept = found.now_kept
+                confirms = kept.unconfirmed and expiry == kept.expiry
+                if on_existing == "UPDATE" and (confirms or expiry > kept.expiry):
                     model.edit(found, now, 0, 0, expiry)
                 return
             token = result.card.token

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chassis.events.ports import Outbox
-from vault.usecases.ports import AuditStore, CardReader, Housekeeping, KeyStore, Store
+from vault.usecases.ports import (
+    AuditStore,
+    CardReader,
+    FileReader,
+    Housekeeping,
+    KeyStore,
+    Store,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +21,7 @@ class Engine:
 
     store: Store
     reader: CardReader
+    files: FileReader
     housekeeping: Housekeeping
     audit: AuditStore
     outbox: Outbox

@@ -54,7 +54,7 @@ roles:
       refund: [ACTIVE, NEEDS_CARDHOLDER, CLOSED]
       dispute: [ACTIVE, NEEDS_CARDHOLDER, CLOSED]
   updater:
-    allow: [stream_credentials, apply_updates, reveal, fingerprint]
+    allow: [stream_credentials, apply_updates, revert_updates, read, reveal, fingerprint]
     purposes: [updater_inquiry]
   operator: {allow: [keys, audit, tenants, status, revert_updates, approve]}
 """

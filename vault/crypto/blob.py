@@ -46,7 +46,7 @@ class CannotOpen(Exception):
 class Place(NamedTuple):
     """Where a blob belongs; every field is authenticated, so it opens nowhere else."""
 
-    what: str  # contents | security_code
+    what: str  # contents | security_code | parked answer
     tenant: str
     token: str
     customer: str

@@ -12,7 +12,7 @@ TABLES: Final = Tables(
     names=(
         *("cards", "card_versions", "fingerprints", "existing_cards", "requests", "audit"),
         *("chains", "checkpoints", "outbox", "data_keys", "applied_updates", "control"),
-        *("reporting_tenants", "outbox_leases", "relays"),
+        *("reporting_tenants", "outbox_leases", "relays", "imprints", "parked_updates"),
     ),
     trail=("audit", "checkpoints"),
     by_day="audit",

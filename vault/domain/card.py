@@ -57,12 +57,13 @@ class Agreement(StrEnum):
 
 
 class Cause(StrEnum):
-    """Who made a credential version: the cardholder's side, a network, an operator."""
+    """Who made a credential version: the cardholder's side, a network, an operator, an undoing."""
 
     CARDHOLDER = "CARDHOLDER"
     NETWORK = "NETWORK"
     OPERATOR = "OPERATOR"
     IMPORT = "IMPORT"
+    REVERTED = "REVERTED"  # a network's answers were undone
 
 
 class Times(NamedTuple):

@@ -140,11 +140,48 @@ class ApplyUpdate:
     raw_code: str
     dry_run: bool = False
     number_unusable: bool = False  # a new number came that is no card number
+    by_number: bool = False  # the answer named a number; which version that is, the vault found
 
     @property
     def source_name(self) -> str:
         """Name the channel and file that this came from, as versions and events record it."""
         return f"{self.channel}/{self.file}"
+
+
+@dataclass(slots=True, frozen=True, repr=False)
+class ApplyByNumber:
+    """One answer of an account updater about a number: `said` has no token and no version."""
+
+    pan: Pan
+    said: ApplyUpdate
+
+
+@dataclass(slots=True, frozen=True, repr=False)
+class ReleaseParked:
+    """The vault's own: decide again the parked answers about a number, known by its lookup MAC."""
+
+    mac: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class RevertUpdates:
+    """Undo what a file's answers did to one card, or the answer that made one of its versions."""
+
+    token: str
+    source: str = ""  # `channel/file`, as `ApplyUpdate.source_name`; empty: by version
+    version: int = 0  # 0: by source
+    dry_run: bool = False
+    request_id: str = ""  # for the audit: undoing twice is undoing once
+
+
+@dataclass(slots=True, frozen=True)
+class DropParked:
+    """Drop an answer of a file that is undone, if it is still parked."""
+
+    update_id: str
+    source: str
+    dry_run: bool = False
+    request_id: str = ""  # for the audit
 
 
 @dataclass(slots=True, frozen=True)
@@ -191,6 +228,10 @@ Intent = (
     | Reveal
     | FindNumber
     | ApplyUpdate
+    | ApplyByNumber
+    | ReleaseParked
+    | RevertUpdates
+    | DropParked
     | EraseCard
     | PurgeVersion
     | Note

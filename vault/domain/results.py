@@ -74,3 +74,34 @@ class UpdateResult(NamedTuple):
     reason: Reason = Reason.INVALID_UPDATE  # only with REJECTED, as is the field
     field: str = ""
     previous_version: int = 0  # current before the answer, 0 without a card
+
+
+class NumberUpdateResult(NamedTuple):
+    """The disposition of one answer by number: of several cards the one that matters most."""
+
+    disposition: Disposition
+    cards: tuple[UpdateResult, ...] = ()  # of every card it was about, in order of their tokens
+    why: str = ""
+    reason: Reason = Reason.INVALID_UPDATE  # only with REJECTED, as is the field
+    field: str = ""
+
+
+class RevertDisposition(StrEnum):
+    """What the vault did to undo what answers had done to a card (`update.proto`)."""
+
+    REVERTED = "REVERTED"
+    PARTLY_REVERTED = "PARTLY_REVERTED"
+    KEPT_NEWER = "KEPT_NEWER"
+    KEPT_PURGED = "KEPT_PURGED"
+    ALREADY_REVERTED = "ALREADY_REVERTED"
+    NOTHING_TO_REVERT = "NOTHING_TO_REVERT"
+    GONE = "GONE"
+    FAILED = "FAILED"
+
+
+class RevertResult(NamedTuple):
+    """What became of one card; `card` as it is now, or would be."""
+
+    disposition: RevertDisposition
+    card: Card
+    previous_version: int

@@ -15,11 +15,11 @@ from chassis.call import Call
 from chassis.status import StatusError
 from chassis.validation import Validation
 from vault.domain.card import Card, Times, details_of, stored_credentials_of
-from vault.domain.intents import ApplyUpdate, Entry
+from vault.domain.intents import ApplyByNumber, ApplyUpdate, Entry
 from vault.domain.outcome import Outcome, Refused
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
-from vault.domain.results import UpdateResult
+from vault.domain.results import NumberUpdateResult, UpdateResult
 from vault.rpc.calls import Desk, Room, error_of
 from vault.rpc.cards import expiry_number
 from vault.rpc.cards_out import View, agreement_out, holds_out, masked, shortened
@@ -137,22 +137,32 @@ def _result(
     if isinstance(outcome, Refused) and refusal(outcome.reason).retry_after is None:
         _refuse(result, VaultError(outcome.reason, outcome.field))
         return
-    done = cast("UpdateResult", value_of(outcome))
+    done = cast("UpdateResult | NumberUpdateResult", value_of(outcome))
     result.disposition = DISPOSITION.number[done.disposition]  # type: ignore[assignment]
-    if done.card is not None:
-        result.cards.add(
-            card=masked(done.card, view, now),
-            disposition=result.disposition,
-            previous_credential_version=done.previous_version,
-        )
+    for each in done.cards if isinstance(done, NumberUpdateResult) else (done,):
+        if each.card is not None:
+            result.cards.add(
+                card=masked(each.card, view, now),
+                disposition=DISPOSITION.number[each.disposition],
+                previous_credential_version=each.previous_version,
+            )
     if done.disposition == "REJECTED":
         result.error.CopyFrom(error_of(VaultError(done.reason, done.field)))
 
 
-def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
+def update_in(update: pb.CredentialUpdate) -> ApplyUpdate | ApplyByNumber:
     """Return what an answer means. Raises VaultError."""
-    if update.WhichOneof("asked") != "version":
-        raise VaultError(Reason.UPDATE_BY_NUMBER_UNSUPPORTED, "number")
+    said = _said_in(update)
+    if not said.by_number:
+        return said
+    try:
+        return ApplyByNumber(Pan(update.number), said)
+    except PanInvalid:
+        raise VaultError(Reason.CARD_NUMBER_INVALID, "number") from None
+
+
+def _said_in(update: pb.CredentialUpdate) -> ApplyUpdate:
+    """Return what an answer says; of one by number, without a token and a version."""
     new_pan, unusable = None, False
     if update.HasField("new_number"):
         try:
@@ -193,6 +203,7 @@ def update_in(update: pb.CredentialUpdate) -> ApplyUpdate:
         raw_code=source.raw_code,
         dry_run=update.dry_run,
         number_unusable=unusable,
+        by_number=update.WhichOneof("asked") == "number",
     )
 
 

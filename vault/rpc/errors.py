@@ -42,8 +42,11 @@ ANSWERS: Final[Mapping[Reason, Answer]] = {
         Code.INVALID_ARGUMENT, "the update mask names what cannot be changed, or changes nothing"
     ),
     Reason.INVALID_UPDATE: Answer(Code.INVALID_ARGUMENT, "the update contradicts itself"),
-    Reason.UPDATE_BY_NUMBER_UNSUPPORTED: Answer(
-        Code.INVALID_ARGUMENT, "answers by number are not taken yet"
+    Reason.PARKED_FULL: Answer(
+        Code.RESOURCE_EXHAUSTED, "too many answers wait for a card with their number"
+    ),
+    Reason.TOO_MANY_CARDS: Answer(
+        Code.FAILED_PRECONDITION, "more cards hold or held the number than one answer may change"
     ),
     Reason.EXPIRY_BACKWARDS: Answer(Code.INVALID_ARGUMENT, "an expiry may not go backwards"),
     Reason.NOT_COVERED: Answer(

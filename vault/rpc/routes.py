@@ -27,6 +27,7 @@ from vault.rpc.cards import CardHandlers
 from vault.rpc.changes import ChangeHandlers
 from vault.rpc.credentials import CredentialHandlers
 from vault.rpc.reveals import RevealHandlers
+from vault.rpc.reverts import RevertHandlers
 from vault.rpc.tokenize import TokenizeHandlers
 
 PACKAGE: Final = "cardvault.vault.v1"
@@ -43,6 +44,7 @@ class Handlers:
     changes: ChangeHandlers
     reveals: RevealHandlers
     credentials: CredentialHandlers
+    reverts: RevertHandlers
     audits: AuditHandlers
 
 
@@ -51,7 +53,7 @@ def routes(handlers: Handlers) -> tuple[Route, ...]:
     return (
         *_vault(handlers),
         *_reveal(handlers.reveals),
-        *_credential(handlers.credentials),
+        *_credential(handlers.credentials, handlers.reverts),
         *_audit(handlers.audits),
     )
 
@@ -84,7 +86,7 @@ def _reveal(reveals: RevealHandlers) -> tuple[Route, ...]:
     )
 
 
-def _credential(credentials: CredentialHandlers) -> tuple[Route, ...]:
+def _credential(credentials: CredentialHandlers, reverts: RevertHandlers) -> tuple[Route, ...]:
     service = "CredentialService"
     return (
         Route(
@@ -97,6 +99,7 @@ def _credential(credentials: CredentialHandlers) -> tuple[Route, ...]:
             read_only=True,
         ),
         _unary(service, "ApplyUpdates", credential_pb, "apply_updates", credentials.apply),
+        _unary(service, "RevertUpdates", credential_pb, "revert_updates", reverts.revert),
     )
 
 

@@ -22,7 +22,7 @@ from vault.domain.intents import Entry
 from vault.domain.outcome import Outcome
 from vault.domain.queries import AuditQuery, CardQuery, Checkpoint
 from vault.usecases.ledger.delta import Delta
-from vault.usecases.ledger.state import State, Want
+from vault.usecases.ledger.state import NumberKey, State, Want
 
 __all__ = [
     "AuditStore",
@@ -31,6 +31,7 @@ __all__ = [
     "Conflict",
     "DataFault",
     "EventEncoder",
+    "FileReader",
     "Housekeeping",
     "KeyStore",
     "Keyring",
@@ -71,6 +72,21 @@ class CardReader(Protocol):
         """Return superseded versions numbered below `below`, newest first."""
 
 
+class FileReader(Protocol):
+    """What is left of an updater's files: which cards they spoke of, and what waits."""
+
+    async def changed_by(self, tenant: str, source: str, after: str, limit: int) -> list[str]:
+        """Return the tokens of cards that a source spoke of, behind `after`, in their order.
+
+        `source` is a channel and file, as imprints name it.
+        """
+
+    async def parked_by(
+        self, tenant: str, channel: str, file: str, after: str, limit: int
+    ) -> list[str]:
+        """Return the update ids of a file's parked answers, behind `after`, in their order."""
+
+
 class Housekeeping(Protocol):
     """What the sweeper asks for; each answer is bounded by `limit`."""
 
@@ -85,6 +101,15 @@ class Housekeeping(Protocol):
 
     async def purge_answers(self, before: int, limit: int) -> int:
         """Delete what is remembered of updaters' answers from before `before`; return how many."""
+
+    async def parked_due(self, now: int, limit: int) -> list[NumberKey]:
+        """Return the numbers whose parked answers are due to be decided again."""
+
+    async def purge_parked(self, now: int, limit: int) -> int:
+        """Delete parked answers whose time is over; return how many."""
+
+    async def purge_imprints(self, before: int, limit: int) -> int:
+        """Delete what answers left on cards before `before`; return how many rows went."""
 
 
 class AuditStore(Protocol):

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from vault.domain.card import Card, CardKey, HoldType, holds_of
-from vault.domain.intents import Caller, Entry, EraseCard, PurgeVersion
+from vault.domain.intents import Caller, Entry, EraseCard, PurgeVersion, ReleaseParked
 from vault.domain.outcome import Applied
 from vault.usecases.decide.removal import erasable
 from vault.usecases.ports import CommitInDoubt, Housekeeping, Ledger, StoreFull, StoreUnavailable
 
 PRINCIPAL: Final = "cardvault:sweeper"
 DAY_US: Final = 86_400_000_000
+LEAST_ANSWER_AGE_US: Final = 31 * DAY_US
+"""An updater keeps its files for 30 days, and may have them undone for as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,11 @@ class SweepLimits:
     answer_age_us: int = 400 * DAY_US
 
     def __post_init__(self) -> None:
-        """Refuse to forget request ids while callers may still repeat them (24 h)."""
+        """Refuse to forget what callers may still need: request ids (24 h), answers (31 days)."""
         if self.request_age_us < DAY_US:
             raise ValueError("request ids are kept for 24 hours at least")
+        if self.answer_age_us < LEAST_ANSWER_AGE_US:
+            raise ValueError("answers are kept for 31 days at least: their files can be undone")
 
 
 @dataclass(slots=True)
@@ -46,6 +50,9 @@ class SweepCounts:
     purged_versions: int = 0
     purged_requests: int = 0
     purged_answers: int = 0
+    purged_parked: int = 0
+    looked_at_parked: int = 0
+    purged_imprints: int = 0
     not_applied: int = 0  # tried again at the next turn
     failures: int = 0  # turns that a store in trouble cut short
 
@@ -79,6 +86,9 @@ class Sweeper:
             await self._repeat(self._purge_versions)
             await self._repeat(self._purge_requests)
             await self._repeat(self._purge_answers)
+            await self._repeat(self._purge_parked)
+            await self._repeat(self._release_parked)
+            await self._repeat(self._purge_imprints)
         except (StoreUnavailable, StoreFull, CommitInDoubt):
             self.counts.failures += 1
 
@@ -123,6 +133,27 @@ class Sweeper:
         gone = await self._housekeeping.purge_answers(before, self._limits.batch)
         self.counts.purged_answers += gone
         return gone == self._limits.batch
+
+    async def _purge_imprints(self) -> bool:
+        """Forget what answers changed, when they are forgotten: they can't be undone any more."""
+        before = self._now_us() - self._limits.answer_age_us
+        gone = await self._housekeeping.purge_imprints(before, self._limits.batch)
+        self.counts.purged_imprints += gone
+        return gone == self._limits.batch
+
+    async def _purge_parked(self) -> bool:
+        gone = await self._housekeeping.purge_parked(self._now_us(), self._limits.batch)
+        self.counts.purged_parked += gone
+        return gone == self._limits.batch
+
+    async def _release_parked(self) -> bool:
+        """Have parked answers decided again that no flush came to: its process may have died."""
+        numbers = await self._housekeeping.parked_due(self._now_us(), self._limits.batch)
+        done = await self._apply(
+            [Entry(Caller(tenant, PRINCIPAL), ReleaseParked(mac)) for tenant, mac in numbers]
+        )
+        self.counts.looked_at_parked += done
+        return done > 0 and len(numbers) == self._limits.batch
 
     async def _apply(self, entries: Sequence[Entry]) -> int:
         if not entries:

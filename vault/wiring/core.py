@@ -68,6 +68,8 @@ async def make_core(
         sink = tracing.sink(sink, EVENTS, "file" if config.kafka is None else "kafka")
     rules = Rules(
         superseded_retention_us=int(config.superseded_retention.total_seconds() * 1e6),
+        parked_retention_us=int(config.parked_retention.total_seconds() * 1e6),
+        parked_per_day=config.parked_per_day,
         closed_or_contact_closes=config.closed_or_contact_closes,
     )
     ledger = GroupCommitLedger(

@@ -18,6 +18,7 @@ from vault.rpc.changes import ChangeHandlers
 from vault.rpc.credentials import CredentialHandlers
 from vault.rpc.errors import translate
 from vault.rpc.reveals import RevealHandlers
+from vault.rpc.reverts import RevertHandlers
 from vault.rpc.routes import Handlers
 from vault.rpc.tokenize import TokenizeHandlers
 from vault.usecases.codes import CodeVault
@@ -63,5 +64,6 @@ def make_handlers(core: Core, clock: Clock, validation: Validation, views: ReadV
         changes=ChangeHandlers(desk, codes),
         reveals=RevealHandlers(desk, codes),
         credentials=CredentialHandlers(desk, reader, keyring, validation),
+        reverts=RevertHandlers(desk, reader, core.engine.files, keyring),
         audits=AuditHandlers(desk, core.engine.audit, keyring),
     )

@@ -14,7 +14,8 @@ import pytest
 from cardvault.vault.v1 import card_pb2
 
 from chassis.routes import Route
-from tests.doubles.rpc_bad_fields import BadField, bad_fields, reachable
+from tests.doubles.rpc_bad_fields import BadField, bad_fields, fields_with_cases, reachable
+from tests.doubles.rpc_complaints import complaint
 from tests.doubles.rpc_requests import GOOD, card_for, good_request
 from tests.doubles.rpc_stored import stored_rows
 from tests.doubles.rpc_wire import Answer, Refusal, refusal_in, send, short, vault_routes
@@ -25,16 +26,13 @@ ROUTES = vault_routes()
 EXEMPT: Mapping[str, str] = {
     "cardvault.vault.v1.DetokenizeRequest.include_security_code": "every varint is a bool",
     "cardvault.vault.v1.CredentialUpdate.dry_run": "every varint is a bool",
+    "cardvault.vault.v1.RevertUpdatesRequest.dry_run": "every varint is a bool",
     "google.type.PostalAddress.revision": "any int32 goes: it is sealed with the address as it is",
 }
 """Fields of which no value is invalid, with the reason."""
 
 ALONE = {"BatchTokenize": ("requests", "error"), "ApplyUpdates": ("updates", "error")}
 """RPCs whose items fail alone: the field of items, and the field of an item's error."""
-
-
-def fields_with_cases(route: Route) -> set[str]:
-    return {name for case in bad_fields(route.request) for name in case.fields}
 
 
 def of_item(case: BadField, method: str) -> bool:
@@ -52,21 +50,6 @@ def refusal_told(answer: Answer, case: BadField, method: str) -> Refusal | None:
     if not result.HasField("error"):
         return None
     return refusal_in(result.error, extra=reply.SerializeToString())
-
-
-def complaint(case: BadField, refusal: Refusal | None) -> str:
-    """Say what is wrong with a refusal, without any value; empty for nothing."""
-    if refusal is None:
-        return f"{case}: accepted"
-    if refusal.code != "INVALID_ARGUMENT":
-        return f"{case}: {refusal.code} {refusal.reason}"
-    if not refusal.reason or refusal.domain != "cardvault":
-        return f"{case}: no ErrorInfo"
-    if case.path not in refusal.fields:
-        return f"{case}: names {refusal.fields}"
-    if case.needle and case.needle.encode() in refusal.raw:
-        return f"{case}: repeats the value"
-    return ""
 
 
 def test_every_rpc_has_a_good_request() -> None:
@@ -123,15 +106,3 @@ async def test_the_first_invalid_value_of_every_field_is_refused_and_nothing_sto
             complaints.append(complaint(case, refusal_told(answer, case, short(route))))
         assert stored_rows(site) == before
     assert [each for each in complaints if each] == []
-
-
-def test_the_check_notices_what_it_is_for() -> None:
-    case = BadField(("m.f",), "too long", "f", lambda _m: None, needle="canary-of-mine")
-    good = Refusal("INVALID_ARGUMENT", "INVALID_FIELD", ("f",), "cardvault", raw=b"x")
-    assert complaint(case, good) == ""
-    assert complaint(case, None)
-    assert complaint(case, Refusal("INTERNAL", "INTERNAL", ("f",), "cardvault"))
-    assert complaint(case, Refusal("INVALID_ARGUMENT", "INVALID_FIELD", ("g",), "cardvault"))
-    assert complaint(case, Refusal("INVALID_ARGUMENT", "", ("f",), "cardvault"))
-    leak = Refusal("INVALID_ARGUMENT", "X", ("f",), "cardvault", raw=b"..canary-of-mine..")
-    assert complaint(case, leak)

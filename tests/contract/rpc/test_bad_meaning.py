@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cardvault.vault.v1 import card_pb2, update_pb2
 from cardvault.vault.v1 import vault_service_pb2 as vault
+from cardvault.vault.v1.credential_service_pb2 import UpdateFile
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from cards.brands import Brand
@@ -28,6 +29,7 @@ from tests.doubles.vault_site import new_pan, vault_site
 
 ROUTES: Final = {short(route): route for route in vault_routes()}
 NUMBER: Final = new_pan()
+NOT_A_CARDS: Final = NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10)
 SPACED: Final = " ".join(NUMBER[at : at + 4] for at in range(0, 16, 4))
 IN_OTHER: Final = "CARD_NUMBER_IN_OTHER_FIELD"
 
@@ -65,6 +67,11 @@ def twice(request: Any) -> None:
 
 def withdrawn_first(request: Any) -> None:
     request.stored_credentials[0].withdraw_time.seconds = 1_600_000_000
+
+
+def forged_file(request: Any) -> None:
+    request.source.CopyFrom(UpdateFile(channel="csv", file="f1"))
+    request.page_token = "x" * 40
 
 
 def mask(*paths: str) -> Callable[[Any], object]:
@@ -245,8 +252,8 @@ ROWS: Final = {
     ),
     "answer by number": Row(
         "ApplyUpdates",
-        of_update(lambda u: setattr(u, "number", NUMBER)),
-        "UPDATE_BY_NUMBER_UNSUPPORTED",
+        of_update(lambda u: setattr(u, "number", NOT_A_CARDS)),
+        "CARD_NUMBER_INVALID",
         "number",
     ),
     "forged page of cards": Row(
@@ -261,6 +268,28 @@ ROWS: Final = {
     "forged page of checkpoints": Row(
         "ListCheckpoints", put("page_token", "x" * 40), "PAGE_TOKEN_INVALID", "page_token"
     ),
+    "number as file to undo": Row(
+        "RevertUpdates",
+        lambda r: r.source.CopyFrom(UpdateFile(channel="csv", file=NUMBER)),
+        IN_OTHER,
+        "source.file",
+    ),
+    "number as channel to undo": Row(
+        "RevertUpdates",
+        lambda r: r.source.CopyFrom(UpdateFile(channel=NUMBER, file="f1")),
+        IN_OTHER,
+        "source.channel",
+    ),
+    "number as token to undo": Row(
+        "RevertUpdates",
+        lambda r: setattr(r.version, "token", NUMBER),
+        IN_OTHER,
+        "version.token",
+    ),
+    "a page of one card": Row(
+        "RevertUpdates", put("page_token", "x" * 40), "PAGE_TOKEN_INVALID", "page_token"
+    ),
+    "forged page of a file": Row("RevertUpdates", forged_file, "PAGE_TOKEN_INVALID", "page_token"),
     "forged cursor": Row(
         "StreamCredentials", put("cursor", "x" * 40), "PAGE_TOKEN_INVALID", "cursor"
     ),

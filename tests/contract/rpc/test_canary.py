@@ -35,7 +35,7 @@ from vault.adapters.sqlite import open as sqlite_open
 from vault.adapters.sqlite.store import SqliteCardReader
 from vault.domain.card import Card, CardKey
 from vault.domain.contents import Contents
-from vault.domain.intents import AddCard, ApplyUpdate, Caller, EditCard, Entry, FindNumber
+from vault.domain.intents import AddCard, ApplyByNumber, Caller, EditCard, Entry, FindNumber
 from vault.domain.outcome import Applied, Replayed
 from vault.domain.results import Revealed
 from vault.rpc.bodies import mark_of_add
@@ -45,11 +45,12 @@ from vault.rpc.requests_in import add_card_in
 ROUTES: Final = vault_routes()
 FIRST: Final = test_pan(Brand.VISA, 9_753_108)
 SECOND: Final = test_pan(Brand.MASTERCARD, 8_642_097)
+WAITING: Final = test_pan(Brand.VISA, 9_753_109)  # no card has it: what is said of it is parked
 NAME: Final = "Quirina Zzyzx-Canary"
 STREET: Final = "Canarienvogelgasse 77"
 CODE: Final = "853"
-CANARIES: Final = Canaries((FIRST, SECOND, NAME, STREET), (CODE,))
-NUMBERS: Final = Canaries((FIRST, SECOND))
+CANARIES: Final = Canaries((FIRST, SECOND, WAITING, NAME, STREET), (CODE,))
+NUMBERS: Final = Canaries((FIRST, SECOND, WAITING))
 
 
 @pytest.fixture
@@ -85,6 +86,14 @@ def canary_request(method: str, card: card_pb2.Card) -> Any:
         request.numbers[:] = [FIRST]
     elif method == "ApplyUpdates":
         request.updates[0].new_number = SECOND
+        by_number = request.updates.add()
+        by_number.CopyFrom(request.updates[0])
+        by_number.number, by_number.new_number = FIRST, SECOND
+        by_number.update_id += "-number"
+        parked = request.updates.add()
+        parked.CopyFrom(by_number)
+        parked.number, parked.new_number = WAITING, FIRST
+        parked.update_id += "-parked"
     return request
 
 
@@ -283,11 +292,16 @@ def domain_objects() -> list[object]:
     caller = Caller("demo", "spiffe://demo/app")
     mark = mark_of_add(request_id(), intent)
     card = card_pb2.Card(token="tok_1", credential_version=1)
-    answer: ApplyUpdate = update_in(update(card, "PAN_UPDATED", new_number=SECOND))
+    said = update(card, "PAN_UPDATED", new_number=SECOND)
+    answer = update_in(said)
+    said.number = FIRST
+    by_number = update_in(said)
+    assert isinstance(by_number, ApplyByNumber)
     edit = EditCard("tok_1", 1, frozenset({"card.number"}), Pan(SECOND), cardholder_name=NAME)
     revealed: Any = Revealed(None, contents, 1)  # type: ignore[arg-type]
     entries = [
-        Entry(caller, each, mark) for each in (intent, edit, answer, FindNumber(Pan(FIRST), "p"))
+        Entry(caller, each, mark)
+        for each in (intent, edit, answer, by_number, FindNumber(Pan(FIRST), "p"))
     ]
     return [
         Pan(FIRST),
@@ -297,6 +311,7 @@ def domain_objects() -> list[object]:
         mark,
         edit,
         answer,
+        by_number,
         FindNumber(Pan(FIRST), "dispute"),
         *entries,
         revealed,

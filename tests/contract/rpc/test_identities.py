@@ -36,10 +36,10 @@ OK, PD, NF = "OK", "PERMISSION_DENIED", "NOT_FOUND"
 TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "Tokenize": (OK, PD, PD, PD, OK, OK),
     "BatchTokenize": (OK, PD, PD, PD, OK, OK),
-    "GetCard": (OK, PD, PD, PD, OK, NF),
-    "BatchGetCards": (OK, PD, PD, PD, OK, OK),
-    "ListCards": (PD, PD, PD, PD, OK, OK),
-    "ListCardVersions": (OK, PD, PD, PD, OK, NF),
+    "GetCard": (OK, PD, OK, PD, OK, NF),
+    "BatchGetCards": (OK, PD, OK, PD, OK, OK),
+    "ListCards": (PD, PD, OK, PD, OK, OK),
+    "ListCardVersions": (OK, PD, OK, PD, OK, NF),
     "UpdateCard": (OK, PD, PD, PD, OK, NF),
     "SetCardStatus": (PD, PD, PD, OK, OK, NF),
     "ReportDecline": (OK, PD, PD, PD, OK, NF),
@@ -51,13 +51,15 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "FindByNumber": (PD, OK, PD, PD, OK, OK),
     "StreamCredentials": (PD, PD, OK, PD, OK, OK),
     "ApplyUpdates": (PD, PD, OK, PD, OK, OK),
+    "RevertUpdates": (PD, PD, OK, OK, OK, NF),
     "ListAuditRecords": (PD, PD, PD, OK, OK, OK),
     "GetCheckpoint": (PD, PD, PD, OK, OK, OK),
     "ListCheckpoints": (PD, PD, PD, OK, OK, OK),
 }
 """Status by method and identity, for good requests about a card of the tenant `demo`.
 
-`ListCards` filters by fingerprint, which only root may; the updater has no purpose `payment`.
+`ListCards` filters by fingerprint, which only root and the updater may; the updater has no purpose
+`payment`.
 """
 
 PER_METHOD: Final[Mapping[str, tuple[str, Metadata, str, str]]] = {

@@ -8,11 +8,15 @@ from chassis.postgres.sql import Arguments, inserting
 from tests.contract.ledger_rows import (
     a_card,
     a_number,
+    a_parked,
     a_pointer,
     a_request,
     a_version,
     an_event,
+    an_imprint,
     facts,
+    left,
+    parking,
 )
 from tests.doubles.vault_ledger import CHAIN, TENANT
 from vault.adapters.postgres import housekeeping, lease, store, trail
@@ -22,6 +26,7 @@ from vault.adapters.postgres.writing import locking, writing
 from vault.crypto.keys import DataKey
 from vault.domain.audit import GENESIS, ChainHead, link
 from vault.domain.card import CardKey
+from vault.domain.parked import ParkedChange, ParkedDay, ParkedKey
 from vault.domain.queries import AuditQuery, CardQuery
 from vault.usecases.ledger.delta import CardChange, Delta, PointerChange
 from vault.usecases.ledger.state import AppliedKey, Control, NumberOf, RequestKey, Want
@@ -31,12 +36,16 @@ WANT = Want(
     cards={KEY},
     siblings={KEY},
     versions={KEY},
+    imprints={KEY},
     requests={RequestKey(TENANT, "app", "r-1")},
     numbers={a_number("n")},
     existing={NumberOf(TENANT, a_number("n").mac, "anna", "FPAN", "OPAQUE")},
     moves={(KEY, a_number("n"))},
     holders={a_number("n")},
     applied={AppliedKey(TENANT, "u-1", "tok_1")},
+    parked={a_number("n")},
+    parked_ids={ParkedKey(TENANT, "u-1")},
+    parked_days={ParkedDay(TENANT, "cyb", 20_000)},
 )
 
 
@@ -62,6 +71,14 @@ def whole_delta(*, first: bool) -> Delta:
         },
         requests=[a_request("r-1")],
         applied=[(AppliedKey(TENANT, "u-1", "tok_1"), "APPLIED", 1)],
+        parked={
+            **parking(a_parked("u-1")),
+            ParkedKey(TENANT, "u-2"): ParkedChange(a_parked("u-2"), a_parked("u-2", look_time=5)),
+            ParkedKey(TENANT, "u-3"): ParkedChange(a_parked("u-3"), None),
+        },
+        imprints=left(an_imprint("tok_new")),
+        undone={an_imprint("tok_old").key: ("", "REVERTED")},
+        dropped_imprints={CardKey(TENANT, "tok_gone")},
         audit=[row],
         outbox=[an_event("tok_new")],
         ended_chains=[ChainHead("chn_dead", 3, GENESIS)],
@@ -83,6 +100,11 @@ def statements() -> dict[str, str]:
         "past retention": housekeeping.PAST_RETENTION,
         "purge requests": housekeeping.PURGE_REQUESTS,
         "purge answers": housekeeping.PURGE_ANSWERS,
+        "purge imprints": housekeeping.PURGE_IMPRINTS,
+        "changed by": store.CHANGED_BY,
+        "parked by": store.PARKED_BY,
+        "parked due": housekeeping.PARKED_DUE,
+        "purge parked": housekeeping.PURGE_PARKED,
         "open chains": trail.OPEN_CHAINS,
         "abandoned chains": trail.ABANDONED_CHAINS,
         "chain records": trail.CHAIN_RECORDS,

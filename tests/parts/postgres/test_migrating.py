@@ -55,7 +55,7 @@ def test_the_command_migrates_and_says_so(
     monkeypatch.setenv("CARDVAULT_DATABASE_URL", dsn)
     for _ in range(2):
         done = CliRunner().invoke(migrate_command, [])
-        assert (done.exit_code, done.output.strip()) == (0, "the database is at revision 0004")
+        assert (done.exit_code, done.output.strip()) == (0, "the database is at revision 0006")
 
 
 async def test_a_database_without_tables_is_not_served(postgres: PostgresServer) -> None:

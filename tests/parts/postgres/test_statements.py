@@ -30,11 +30,19 @@ OF_TENANTS = (
     "requests",
     "outbox",
     "applied_updates",
+    "parked_updates",
+    "imprints",
     "data_keys",
 )
 # The sweeper and the relay work for all tenants: their answers carry each row's own.
-FOR_ALL_TENANTS = {"past grace", "past ttl", "past retention", "pending"}
-WITHOUT_A_TENANT = {"purge requests", "purge answers", "backlog"}  # they answer with numbers
+FOR_ALL_TENANTS = {"past grace", "past ttl", "past retention", "pending", "parked due"}
+WITHOUT_A_TENANT = {
+    "purge requests",
+    "purge answers",
+    "purge parked",
+    "purge imprints",
+    "backlog",
+}  # they answer with numbers
 STATEMENTS = statements()
 _USED = re.compile(rf"(?:FROM|JOIN|USING|UPDATE) ({'|'.join(OF_TENANTS)})(?: AS (\w+))?(?=[ )]|$)")
 
@@ -81,6 +89,15 @@ CONDITIONS = {
     "requests_by_time": {"create_time"},
     "applied_updates_pkey": {"tenant", "update_id", "token"},
     "applied_updates_by_time": {"time"},
+    "imprints_pkey": {"tenant", "token"},
+    "imprints_by_source": {"tenant", "source"},
+    "imprints_by_time": {"time"},
+    "parked_updates_by_file": {"tenant", "channel", "file"},
+    "parked_updates_pkey": {"tenant", "update_id"},
+    "parked_updates_by_number": {"tenant", "mac"},
+    "parked_updates_by_day": {"tenant", "channel", "day"},
+    "parked_updates_by_purge_time": {"purge_time"},
+    "parked_updates_due": {"look_time"},
     "outbox_pkey": {"tenant", "token", "revision"},
     "outbox_by_slot": {"slot"},
     "outbox_leases_pkey": {"partition"},
@@ -110,6 +127,10 @@ INSERT INTO requests SELECT 'demo', 'app', 'r-' || n, 'k', 'm', '', '', n
   FROM generate_series(1, 40000) AS n;
 INSERT INTO applied_updates SELECT 'demo', 'u-' || n, 'tok_1', 'APPLIED', n
   FROM generate_series(1, 20000) AS n;
+INSERT INTO imprints SELECT 'demo', 'tok_' || lpad(n::text, 5, '0'), 2, 'u-' || n,
+  'cyb/f-' || n % 90, 1, 2, '', '', n FROM generate_series(1, 20000) AS n;
+INSERT INTO parked_updates SELECT 'demo', 'u-' || n, sha256(n::text::bytea), 'cyb', 'f-' || n % 90,
+  n % 10, n, CASE n % 50 WHEN 0 THEN n ELSE 0 END, n, 'x' FROM generate_series(1, 20000) AS n;
 INSERT INTO outbox SELECT 'demo', 'tok_' || n, 1, 'x', 'y' FROM generate_series(1, 20000) AS n;
 INSERT INTO chains SELECT 'chn_' || n, 1, 'h', true, 0 FROM generate_series(1, 5000) AS n;
 """

@@ -14,11 +14,12 @@ from vault.crypto.keys import DataKey, KeyState
 from vault.domain.audit import AuditRow, ChainHead
 from vault.domain.card import Card, CardKey, Edition, HoldType, Status, Version, holds_of
 from vault.domain.queries import AuditQuery, CardQuery, Checkpoint
+from vault.usecases.ledger.state import NumberKey
 from vault.usecases.ports import Conflict
 
 
 class MemoryCardReader:
-    """`CardReader`."""
+    """`CardReader` and `FileReader`."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -41,6 +42,23 @@ class MemoryCardReader:
         rows = sorted(self._tables.versions.values(), reverse=True)
         found = [row for row in rows if row[:2] == key and row.credential_version < below]
         return found[:limit]
+
+    async def changed_by(self, tenant: str, source: str, after: str, limit: int) -> list[str]:
+        """Return the tokens of cards that a source spoke of, behind `after`, in their order."""
+        rows = self._tables.imprints.values()
+        found = {row.token for row in rows if (row.tenant, row.source) == (tenant, source)}
+        return sorted(token for token in found if token > after)[:limit]
+
+    async def parked_by(
+        self, tenant: str, channel: str, file: str, after: str, limit: int
+    ) -> list[str]:
+        """Return the update ids of a file's parked answers, behind `after`, in their order."""
+        found = [
+            row.update_id
+            for row in self._tables.parked.values()
+            if (row.tenant, row.channel, row.file) == (tenant, channel, file)
+        ]
+        return sorted(each for each in found if each > after)[:limit]
 
 
 def _selected(card: Card, query: CardQuery) -> bool:
@@ -99,6 +117,28 @@ class MemoryHousekeeping:
         old = [key for key, (_disposition, at) in rows if at < before][:limit]
         for key in old:
             del self._tables.applied[key]
+        return len(old)
+
+    async def parked_due(self, now: int, limit: int) -> list[NumberKey]:
+        """Return the numbers whose parked answers are due to be decided again."""
+        rows = sorted(self._tables.parked.values(), key=lambda row: row.look_time)
+        due = [NumberKey(row.tenant, row.mac) for row in rows if 0 < row.look_time <= now]
+        return list(dict.fromkeys(due[:limit]))
+
+    async def purge_parked(self, now: int, limit: int) -> int:
+        """Delete parked answers whose time is over; return how many."""
+        rows = sorted(self._tables.parked.values(), key=lambda row: row.purge_time)
+        old = [row.key for row in rows if row.purge_time <= now][:limit]
+        for key in old:
+            del self._tables.parked[key]
+        return len(old)
+
+    async def purge_imprints(self, before: int, limit: int) -> int:
+        """Delete what answers left on cards before `before`; return how many rows went."""
+        rows = sorted(self._tables.imprints.values(), key=lambda row: row.time)
+        old = [row.key for row in rows if row.time < before][:limit]
+        for key in old:
+            del self._tables.imprints[key]
         return len(old)
 
 
@@ -207,6 +247,7 @@ def engine_over(tables: Tables) -> Engine:
     return Engine(
         store=MemoryStore(tables),
         reader=MemoryCardReader(tables),
+        files=MemoryCardReader(tables),
         housekeeping=MemoryHousekeeping(tables),
         audit=MemoryAuditStore(tables),
         outbox=MemoryOutbox(tables),

@@ -16,7 +16,7 @@ from vault.usecases.ledger.links import (
     pointer_of,
     sibling_groups,
 )
-from vault.usecases.ledger.state import Holder, RequestKey, State, Want
+from vault.usecases.ledger.state import Holder, NumberKey, RequestKey, State, Want
 from vault.usecases.ports import Conflict, StoreBroken
 
 
@@ -29,7 +29,8 @@ class MemoryStore:
     async def read(self, chain: str, want: Want) -> State:
         """Read for a flush; see `vault.usecases.ports.Store`."""
         tables = self._tables
-        for keys in (want.cards, want.requests, want.numbers, want.applied):
+        named = (want.cards, want.requests, want.numbers, want.applied, want.imprints)
+        for keys in (*named, want.parked_ids, want.parked_days):
             check_storable(value for key in keys for value in key)
         if chain in tables.ended:
             raise StoreBroken("a successor has ended this process's audit chain")
@@ -40,15 +41,20 @@ class MemoryStore:
         }
         self._keep(state, (CardKey(row.tenant, row.token) for row in state.requests.values()))
         state.numbers = {key: tables.numbers[key] for key in want.numbers if key in tables.numbers}
-        self._follow_pointers(want, state)
         for version in sorted(tables.versions.values()):
             key = CardKey(version.tenant, version.token)
             if key in want.versions:
                 state.versions.setdefault(key, []).append(version)
+        for _key, imprint in sorted(tables.imprints.items()):
+            key = CardKey(imprint.tenant, imprint.token)
+            if key in want.imprints:
+                state.imprints.setdefault(key, []).append(imprint)
+        self._follow_pointers(want, state)
         self._find_holders(want, state)
         state.applied = {
             key: tables.applied[key][0] for key in want.applied if key in tables.applied
         }
+        self._find_parked(want, state)
         return state
 
     async def write(self, delta: Delta) -> None:
@@ -97,6 +103,14 @@ class MemoryStore:
                 if len(rows) > HOLDERS:
                     state.cut.add(number)
 
+    def _find_parked(self, want: Want, state: State) -> None:
+        rows = self._tables.parked.values()
+        for row in rows:
+            if NumberKey(row.tenant, row.mac) in want.parked or row.key in want.parked_ids:
+                state.park(row)
+        for day in want.parked_days:
+            state.parked_days[day] = sum(row.counted == day for row in rows)
+
     def _check_heads(self, delta: Delta) -> None:
         tables, base = self._tables, delta.base_head
         head = tables.heads.get(base.chain)
@@ -126,14 +140,24 @@ class MemoryStore:
             ([RequestKey(*row[:3]) for row in delta.requests], tables.requests),
             (list(delta.numbers), tables.numbers),
             ([key for key, _disposition, _time in delta.applied], tables.applied),
+            (list(delta.imprints), tables.imprints),
+            ([row.key for row in delta.parked_rows()[0]], tables.parked),
             (versions, tables.versions),
             ([(row.chain, row.sequence) for row in delta.audit], tables.audit),
             ([(row.token, row.revision, row.tenant) for row in delta.outbox], tables.outbox),
         ):
             if len(set(keys)) != len(keys) or any(key in held for key in keys):
                 raise Conflict("a row is there already")
+        for change in delta.parked.values():
+            if change.base is not None:
+                held_row = tables.parked.get(change.base.key)
+                if held_row is None or held_row.look_time != change.base.look_time:
+                    raise Conflict("a parked answer is not what it was")
         if not set(delta.dropped_versions) <= tables.versions.keys() | set(versions):
             raise Conflict("a version has gone since the flush read it")
+        for key, (was, _told) in delta.undone.items():
+            if key not in tables.imprints or tables.imprints[key].undone != was:
+                raise Conflict("an imprint has gone, or been undone, since the flush read it")
 
     def _change(self, delta: Delta) -> None:
         tables = self._tables
@@ -146,6 +170,16 @@ class MemoryStore:
         tables.numbers.update(delta.numbers)
         tables.requests.update({RequestKey(*row[:3]): row for row in delta.requests})
         tables.applied.update({key: (disposition, at) for key, disposition, at in delta.applied})
+        for gone in [key for key in tables.imprints if key[:2] in delta.dropped_imprints]:
+            del tables.imprints[gone]
+        for key, (_was, told) in delta.undone.items():
+            tables.imprints[key] = tables.imprints[key]._replace(undone=told)
+        tables.imprints.update(delta.imprints)
+        for parked, (_base, row) in delta.parked.items():
+            if row is None:
+                del tables.parked[parked]
+            else:
+                tables.parked[parked] = row
         tables.audit.update({(row.chain, row.sequence): row for row in delta.audit})
         tables.outbox.update({(row.token, row.revision, row.tenant): row for row in delta.outbox})
         for pointer, change in delta.pointers.items():
@@ -167,5 +201,9 @@ def _check_rows(delta: Delta) -> None:
             check_storable(row)
     for number, fingerprint in delta.numbers.items():
         check_storable((*number, fingerprint))
+    for imprint in delta.imprints.values():
+        check_storable(imprint)
+    for parked in delta.parked_rows()[0]:
+        check_storable(parked)
     for key, disposition, time in delta.applied:
         check_storable((*key, disposition, time))

@@ -9,6 +9,8 @@ from vault.crypto.keys import DataKey
 from vault.domain.audit import AuditRow, ChainHead
 from vault.domain.card import Card, CardKey, ExistingKey, Version
 from vault.domain.events import OutboxRow
+from vault.domain.imprint import Imprint, ImprintKey
+from vault.domain.parked import ParkedKey, ParkedRow
 from vault.domain.queries import Checkpoint
 from vault.usecases.ledger.state import (
     AppliedKey,
@@ -35,6 +37,8 @@ class Tables:
     existing: dict[ExistingKey, str] = field(default_factory=dict)
     requests: dict[RequestKey, RequestRecord] = field(default_factory=dict)
     applied: dict[AppliedKey, tuple[str, int]] = field(default_factory=dict)
+    imprints: dict[ImprintKey, Imprint] = field(default_factory=dict)
+    parked: dict[ParkedKey, ParkedRow] = field(default_factory=dict)
     audit: dict[tuple[str, int], AuditRow] = field(default_factory=dict)
     heads: dict[str, ChainHead] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)

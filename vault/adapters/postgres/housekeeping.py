@@ -6,6 +6,7 @@ from typing import Final
 
 from chassis.postgres.connection import Link, Reads
 from vault.domain.card import CardKey
+from vault.usecases.ledger.state import NumberKey
 
 # A card or version under legal hold is passed over here as well as refused by its decision:
 # otherwise a page full of held ones would be found again and again.
@@ -40,6 +41,23 @@ PURGE_ANSWERS: Final = (
     " WHERE a.tenant = k.tenant AND a.update_id = k.update_id AND a.token = k.token"
     " RETURNING 1"
 )
+PARKED_DUE: Final = (
+    "SELECT p.tenant, p.mac FROM parked_updates AS p"
+    " WHERE p.look_time > 0 AND p.look_time <= $1 ORDER BY p.look_time LIMIT $2"
+)
+PURGE_PARKED: Final = (
+    "DELETE FROM parked_updates AS p USING (SELECT o.tenant, o.update_id"
+    " FROM parked_updates AS o WHERE o.purge_time <= $1 ORDER BY o.purge_time LIMIT $2"
+    ") AS k"
+    " WHERE p.tenant = k.tenant AND p.update_id = k.update_id RETURNING 1"
+)
+PURGE_IMPRINTS: Final = (
+    "DELETE FROM imprints AS i USING (SELECT o.tenant, o.token, o.revision, o.update_id"
+    " FROM imprints AS o WHERE o.time < $1 ORDER BY o.time LIMIT $2"
+    ") AS k"
+    " WHERE i.tenant = k.tenant AND i.token = k.token AND i.revision = k.revision"
+    " AND i.update_id = k.update_id RETURNING 1"
+)
 
 
 class PostgresHousekeeping:
@@ -67,3 +85,16 @@ class PostgresHousekeeping:
     async def purge_answers(self, before: int, limit: int) -> int:
         """Delete what is remembered of updaters' answers from before `before`; return how many."""
         return len(await self._link.write(PURGE_ANSWERS, (before, limit)))
+
+    async def parked_due(self, now: int, limit: int) -> list[NumberKey]:
+        """Return the numbers whose parked answers are due to be decided again."""
+        rows = await self._reads.rows(PARKED_DUE, (now, limit))
+        return list(dict.fromkeys(NumberKey(*row) for row in rows))
+
+    async def purge_parked(self, now: int, limit: int) -> int:
+        """Delete parked answers whose time is over; return how many."""
+        return len(await self._link.write(PURGE_PARKED, (now, limit)))
+
+    async def purge_imprints(self, before: int, limit: int) -> int:
+        """Delete what answers left on cards before `before`; return how many rows went."""
+        return len(await self._link.write(PURGE_IMPRINTS, (before, limit)))

@@ -47,6 +47,7 @@ async def open_postgres(address: Address) -> AsyncIterator[Engine]:
             yield Engine(
                 store=store,
                 reader=PostgresCardReader(reads),
+                files=PostgresCardReader(reads),
                 housekeeping=PostgresHousekeeping(reads, aside),
                 audit=PostgresAuditStore(reads, aside),
                 outbox=PostgresOutbox(events, OUTBOX, "token", OutboxRow),

@@ -12,9 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from chassis.postgres.sql import Arguments, listed
-from vault.adapters.postgres.sql import CARD, REQUEST, VERSION
+from vault.adapters.postgres.branches import CARD_AT, SMALL, VERSION_AT, branch, places
+from vault.adapters.postgres.reading_parked import (
+    PARKED,
+    PARKED_DAYS,
+    of_days,
+    of_ids,
+    of_numbers,
+    take_day,
+    take_parked,
+)
+from vault.adapters.postgres.sql import CARD, IMPRINT, REQUEST
 from vault.domain.audit import GENESIS, ChainHead
 from vault.domain.card import Card, CardKey, Edition, ExistingKey, Version
+from vault.domain.imprint import Imprint
 from vault.usecases.ledger.links import HOLDERS as MOST_HOLDERS
 from vault.usecases.ledger.links import SIBLINGS
 from vault.usecases.ledger.state import (
@@ -29,23 +40,7 @@ from vault.usecases.ledger.state import (
 )
 from vault.usecases.ports import StoreBroken
 
-HEAD, CARDS, REQUESTS, NUMBERS, POINTERS, VERSIONS, HOLDERS, BEFORE, ANSWERS = range(9)
-_SMALL: Final = {
-    "t1": "text",
-    "t2": "text",
-    "t3": "text",
-    "t4": "text",
-    "t5": "text",
-    "t6": "text",
-    "b1": "bytea",
-    "b2": "bytea",
-    "i1": "bigint",
-    "i2": "bigint",
-    "i3": "bigint",
-    "o1": "boolean",
-}
-_CARD_AT: Final = 1 + len(_SMALL)
-_VERSION_AT: Final = _CARD_AT + len(CARD)
+HEAD, CARDS, REQUESTS, NUMBERS, POINTERS, VERSIONS, HOLDERS, BEFORE, ANSWERS, IMPRINTS = range(10)
 EDITION: Final = ("tenant", "token", *Edition._fields)
 _KEY: Final = {"tenant": "text", "token": "text"}
 _NUMBER: Final = {"tenant": "text", "mac": "bytea"}
@@ -68,22 +63,10 @@ _AT_POINTER: Final = (
 )
 
 
-def _branch(part: int, source: str, *, card: str = "", version: str = "", **small: str) -> str:
-    values = [str(part)]
-    values += [small.get(name, f"NULL::{kind}") for name, kind in _SMALL.items()]
-    values.append(listed(CARD, card) if card else _nulls(CARD.values()))
-    values.append(listed(VERSION, version) if version else _nulls(VERSION.values()))
-    return f"SELECT {', '.join(values)} FROM {source}"  # noqa: S608 - constants only
-
-
-def _nulls(kinds: Iterable[str]) -> str:
-    return ", ".join(f"NULL::{kind}" for kind in kinds)
-
-
 def reading(chain: str, want: Want) -> tuple[str, list[Any]]:
     """Return the statement that reads what a flush named and what hangs on it, and its values."""
     arguments = Arguments()
-    head = _branch(
+    head = branch(
         HEAD,
         f"control AS w LEFT JOIN chains AS h ON h.chain = {arguments.one(chain, 'text')}"
         " WHERE w.id = 1",
@@ -121,7 +104,7 @@ def editions_reading(keys: Iterable[CardKey]) -> tuple[str, list[Any]]:
 
 
 def _cards(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
-    return [_branch(CARDS, f"{arguments.rows(keys, _KEY)} JOIN cards AS c ON {_OF_CARD}", card="c")]
+    return [branch(CARDS, f"{arguments.rows(keys, _KEY)} JOIN cards AS c ON {_OF_CARD}", card="c")]
 
 
 def _requests(arguments: Arguments, keys: Sequence[RequestKey]) -> list[str]:
@@ -131,7 +114,7 @@ def _requests(arguments: Arguments, keys: Sequence[RequestKey]) -> list[str]:
         " LEFT JOIN cards AS c ON c.tenant = r.tenant AND c.token = r.token"
     )
     return [
-        _branch(
+        branch(
             REQUESTS,
             source,
             card="c",
@@ -148,7 +131,7 @@ def _requests(arguments: Arguments, keys: Sequence[RequestKey]) -> list[str]:
 
 
 _REQUEST_AT: Final = tuple(
-    1 + list(_SMALL).index(name) for name in ("t1", "t2", "t3", "b1", "b2", "t4", "t5", "i1")
+    1 + list(SMALL).index(name) for name in ("t1", "t2", "t3", "b1", "b2", "t4", "t5", "i1")
 )
 assert len(_REQUEST_AT) == len(REQUEST)  # noqa: S101 - two lists of one tuple's columns
 
@@ -158,7 +141,7 @@ def _numbers(arguments: Arguments, keys: Sequence[NumberKey]) -> list[str]:
         f"{arguments.rows(keys, _NUMBER)}"
         " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac"
     )
-    return [_branch(NUMBERS, source, t1="f.tenant", b1="f.mac", t2="f.fingerprint")]
+    return [branch(NUMBERS, source, t1="f.tenant", b1="f.mac", t2="f.fingerprint")]
 
 
 def _existing(arguments: Arguments, asked: Sequence[Any]) -> list[str]:
@@ -169,7 +152,7 @@ def _existing(arguments: Arguments, asked: Sequence[Any]) -> list[str]:
         " AND e.customer = k.customer AND e.kind = k.kind AND e.token_format = k.token_format"
         f"{_AT_POINTER}"
     )
-    return [_branch(POINTERS, source, card="c", **_POINTER)]
+    return [branch(POINTERS, source, card="c", **_POINTER)]
 
 
 def _moves(arguments: Arguments, moves: Sequence[Any]) -> list[str]:
@@ -183,7 +166,7 @@ def _moves(arguments: Arguments, moves: Sequence[Any]) -> list[str]:
         " AND e.customer = m.customer AND e.kind = m.kind AND e.token_format = m.token_format"
         f"{_AT_POINTER}"
     )
-    return [_branch(POINTERS, source, card="c", **_POINTER)]
+    return [branch(POINTERS, source, card="c", **_POINTER)]
 
 
 def _siblings(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
@@ -208,8 +191,8 @@ def _siblings(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
         f" ORDER BY s.create_time, s.token LIMIT {most}) AS c"
     )
     return [
-        _branch(POINTERS, pointers, card="c", **_POINTER),
-        _branch(CARDS, siblings, card="c"),
+        branch(POINTERS, pointers, card="c", **_POINTER),
+        branch(CARDS, siblings, card="c"),
     ]
 
 
@@ -218,7 +201,41 @@ def _versions(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
         f"{arguments.rows(keys, _KEY)}"
         " JOIN card_versions AS v ON v.tenant = k.tenant AND v.token = k.token"
     )
-    return [_branch(VERSIONS, source, version="v")]
+    return [branch(VERSIONS, source, version="v")]
+
+
+def _imprints(arguments: Arguments, keys: Sequence[CardKey]) -> list[str]:
+    """Return what answers left on cards, and the pointers at the numbers that these had."""
+    rows = arguments.rows(keys, _KEY)
+    imprints = f"{rows} JOIN imprints AS i ON i.tenant = k.tenant AND i.token = k.token"
+    pointers = (
+        f"{rows} JOIN cards AS m ON m.tenant = k.tenant AND m.token = k.token"
+        " AND m.customer <> ''"
+        " JOIN card_versions AS v ON v.tenant = k.tenant AND v.token = k.token"
+        " JOIN existing_cards AS e ON e.tenant = k.tenant AND e.fingerprint = v.fingerprint"
+        " AND e.customer = m.customer AND e.kind = m.kind AND e.token_format = m.token_format"
+        f"{_AT_POINTER}"
+    )
+    columns = {small: f"i.{name}" for name, small in _IMPRINT.items()}
+    return [
+        branch(IMPRINTS, imprints, **columns),
+        branch(POINTERS, pointers, card="c", **_POINTER),
+    ]
+
+
+_IMPRINT: Final = {
+    "tenant": "t1",
+    "token": "t2",
+    "revision": "i1",
+    "update_id": "t3",
+    "source": "t4",
+    "version_before": "i2",
+    "version_after": "i3",
+    "kept": "t5",
+    "undone": "t6",
+    "time": "i4",
+}
+_IMPRINT_AT: Final = places(_IMPRINT, IMPRINT)
 
 
 def _holders(arguments: Arguments, keys: Sequence[NumberKey]) -> list[str]:
@@ -250,8 +267,8 @@ def _holders(arguments: Arguments, keys: Sequence[NumberKey]) -> list[str]:
         "o1": "c.fingerprint = f.fingerprint",
     }
     return [
-        _branch(HOLDERS, now, **held, i1="c.credential_version"),
-        _branch(BEFORE, before, **held, i1="v.credential_version"),
+        branch(HOLDERS, now, **held, i1="c.credential_version"),
+        branch(BEFORE, before, **held, i1="v.credential_version"),
     ]
 
 
@@ -261,7 +278,7 @@ def _answers(arguments: Arguments, keys: Sequence[AppliedKey]) -> list[str]:
         " AND a.update_id = k.update_id AND a.token = k.token"
     )
     return [
-        _branch(ANSWERS, source, t1="a.tenant", t2="a.update_id", t3="a.token", t4="a.disposition")
+        branch(ANSWERS, source, t1="a.tenant", t2="a.update_id", t3="a.token", t4="a.disposition")
     ]
 
 
@@ -275,6 +292,10 @@ _PARTS: Final = (
     ("versions", _versions),
     ("holders", _holders),
     ("applied", _answers),
+    ("imprints", _imprints),
+    ("parked", of_numbers),
+    ("parked_ids", of_ids),
+    ("parked_days", of_days),
 )
 
 
@@ -300,7 +321,7 @@ def state_of(chain: str, rows: Iterable[Sequence[Any]]) -> State:
 
 
 def _head(chain: str, row: Sequence[Any]) -> State:
-    small = dict(zip(_SMALL, row[1:_CARD_AT], strict=True))
+    small = dict(zip(SMALL, row[1:CARD_AT], strict=True))
     if small["o1"]:
         raise StoreBroken("a successor has ended this process's audit chain")
     head = ChainHead(chain, 0, GENESIS)
@@ -310,9 +331,9 @@ def _head(chain: str, row: Sequence[Any]) -> State:
 
 
 def _take_card(state: State, row: Sequence[Any]) -> Card | None:
-    if row[_CARD_AT] is None:
+    if row[CARD_AT] is None:
         return None
-    card = Card._make(row[_CARD_AT:_VERSION_AT])
+    card = Card._make(row[CARD_AT:VERSION_AT])
     state.cards[card.key] = card
     return card
 
@@ -333,12 +354,12 @@ def _take_pointer(state: State, row: Sequence[Any]) -> None:
 
 
 def _take_version(state: State, row: Sequence[Any]) -> None:
-    version = Version._make(row[_VERSION_AT:])
+    version = Version._make(row[VERSION_AT:])
     state.versions.setdefault(CardKey(version.tenant, version.token), []).append(version)
 
 
 def _take_holder(state: State, row: Sequence[Any]) -> None:
-    small = dict(zip(_SMALL, row[1:_CARD_AT], strict=True))
+    small = dict(zip(SMALL, row[1:CARD_AT], strict=True))
     holder = Holder(small["i1"], small["o1"], small["t3"], small["t4"], small["i2"])
     card = CardKey(small["t1"], small["t2"])
     state.hold(NumberKey(small["t1"], small["b1"]), card, holder)
@@ -346,6 +367,11 @@ def _take_holder(state: State, row: Sequence[Any]) -> None:
 
 def _take_answer(state: State, row: Sequence[Any]) -> None:
     state.applied[AppliedKey(row[1], row[2], row[3])] = row[4]
+
+
+def _take_imprint(state: State, row: Sequence[Any]) -> None:
+    imprint = Imprint._make([row[at] for at in _IMPRINT_AT])
+    state.imprints.setdefault(CardKey(imprint.tenant, imprint.token), []).append(imprint)
 
 
 _TAKE: Final[Mapping[int, Any]] = {
@@ -357,4 +383,7 @@ _TAKE: Final[Mapping[int, Any]] = {
     HOLDERS: _take_holder,
     BEFORE: _take_holder,
     ANSWERS: _take_answer,
+    IMPRINTS: _take_imprint,
+    PARKED: take_parked,
+    PARKED_DAYS: take_day,
 }

@@ -2,7 +2,7 @@
 -- made a member: GRANT cardvault_serving TO vault_app. Neither group can do DDL.
 REVOKE ALL ON cards, card_versions, fingerprints, existing_cards, requests, audit, audit_default,
     chains, checkpoints, outbox, data_keys, applied_updates, control, reporting_tenants,
-    outbox_leases, relays, vault_schema_version
+    outbox_leases, relays, imprints, parked_updates, vault_schema_version
     FROM PUBLIC, cardvault_serving, cardvault_reporting, cardvault_auditing;
 REVOKE CREATE ON SCHEMA public
     FROM PUBLIC, cardvault_serving, cardvault_reporting, cardvault_auditing;
@@ -12,7 +12,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     ON cards, card_versions, fingerprints, existing_cards TO cardvault_serving;
 GRANT SELECT, INSERT, DELETE ON requests, outbox, applied_updates TO cardvault_serving;
 GRANT SELECT, UPDATE ON outbox_leases TO cardvault_serving;
-GRANT SELECT, INSERT, UPDATE, DELETE ON relays TO cardvault_serving;
+GRANT SELECT, INSERT, UPDATE, DELETE ON relays, imprints, parked_updates TO cardvault_serving;
 GRANT SELECT, INSERT ON data_keys, checkpoints TO cardvault_serving;
 GRANT SELECT, INSERT, UPDATE ON chains TO cardvault_serving;
 -- The trail is added to and read, and nothing else.

@@ -9,6 +9,8 @@ from vault.crypto.keys import DataKey
 from vault.domain.audit import AuditRow
 from vault.domain.card import Card, ExistingKey, Version
 from vault.domain.events import OutboxRow
+from vault.domain.imprint import Imprint, ImprintKey
+from vault.domain.parked import ParkedRow
 from vault.usecases.ledger.state import RequestRecord
 
 CARD: Final = columns_of(Card)
@@ -16,6 +18,9 @@ VERSION: Final = columns_of(Version)
 AUDIT: Final = columns_of(AuditRow)
 REQUEST: Final = columns_of(RequestRecord)
 OUTBOX: Final = columns_of(OutboxRow)
+IMPRINT: Final = columns_of(Imprint)
+IMPRINT_KEY: Final = columns_of(ImprintKey)
+PARKED: Final = columns_of(ParkedRow)
 DATA_KEY: Final = columns_of(DataKey)
 POINTER: Final = {**columns_of(ExistingKey), "token": "text"}
 NUMBER: Final = {"tenant": "text", "mac": "bytea", "fingerprint": "text"}

@@ -20,6 +20,14 @@ VERSIONS_BELOW = (
     " WHERE v.tenant = $1 AND v.token = $2 AND v.credential_version < $3"
     " ORDER BY v.credential_version DESC LIMIT $4"
 )
+CHANGED_BY = (
+    "SELECT DISTINCT i.token FROM imprints AS i WHERE i.tenant = $1 AND i.source = $2"
+    " AND i.source <> '' AND i.token > $3 ORDER BY i.token LIMIT $4"
+)
+PARKED_BY = (
+    "SELECT p.update_id FROM parked_updates AS p WHERE p.tenant = $1 AND p.channel = $2"
+    " AND p.file = $3 AND p.update_id > $4 ORDER BY p.update_id LIMIT $5"
+)
 
 
 class PostgresStore:
@@ -47,7 +55,7 @@ class PostgresStore:
 
 
 class PostgresCardReader:
-    """`CardReader`."""
+    """`CardReader` and `FileReader`."""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
@@ -70,6 +78,18 @@ class PostgresCardReader:
         """Return superseded versions numbered below `below`, newest first."""
         rows = await self._reads.rows(VERSIONS_BELOW, (*key, below, limit))
         return [Version._make(row) for row in rows]
+
+    async def changed_by(self, tenant: str, source: str, after: str, limit: int) -> list[str]:
+        """Return the tokens of cards that a source spoke of, behind `after`, in their order."""
+        rows = await self._reads.rows(CHANGED_BY, (tenant, source, after, limit))
+        return [row[0] for row in rows]
+
+    async def parked_by(
+        self, tenant: str, channel: str, file: str, after: str, limit: int
+    ) -> list[str]:
+        """Return the update ids of a file's parked answers, behind `after`, in their order."""
+        rows = await self._reads.rows(PARKED_BY, (tenant, channel, file, after, limit))
+        return [row[0] for row in rows]
 
 
 def listing(query: CardQuery) -> tuple[str, list[Any]]:

@@ -19,9 +19,12 @@ from vault.adapters.postgres.sql import (
     APPLIED,
     AUDIT,
     CARD,
+    IMPRINT,
+    IMPRINT_KEY,
     LEASE_US,
     NUMBER,
     OUTBOX,
+    PARKED,
     POINTER,
     REQUEST,
     VERSION,
@@ -31,6 +34,8 @@ from vault.usecases.ledger.delta import Delta
 _CHANGED: Final = {name: kind for name, kind in CARD.items() if name not in ("tenant", "token")}
 _CHAIN: Final = {"chain": "text", "sequence": "bigint", "hash": "bytea"}
 _VERSION_KEY: Final = {"tenant": "text", "token": "text", "credential_version": "bigint"}
+_CARD_KEY: Final = {"tenant": "text", "token": "text"}
+_PARKED_KEY: Final = {"tenant": "text", "update_id": "text", "look_time": "bigint"}
 _MAC: Final = {"tenant": "text", "mac": "bytea"}
 _POINTER_IS: Final = (
     "e.tenant = k.tenant AND e.fingerprint = k.fingerprint AND e.customer = k.customer"
@@ -88,6 +93,8 @@ def writing(delta: Delta) -> tuple[str, list[Any]]:
     made.insert("fingerprints", NUMBER, numbers)
     made.insert("requests", REQUEST, delta.requests)
     made.insert("applied_updates", APPLIED, [(*key, *rest) for key, *rest in delta.applied])
+    _imprints(made, delta)
+    _parked(made, delta)
     made.insert("outbox", OUTBOX, delta.outbox)
     if dropped_versions:
         rows = made.arguments.rows(dropped_versions, _VERSION_KEY)
@@ -221,6 +228,50 @@ def _pointers(made: _Statement, delta: Delta) -> None:
             "drop_pointers",
             f"DELETE FROM existing_cards AS e USING {rows} WHERE {_POINTER_IS} RETURNING 1",  # noqa: S608
             len(dropped),
+        )
+
+
+def _parked(made: _Statement, delta: Delta) -> None:
+    added, looked, gone = delta.parked_rows()
+    made.insert("parked_updates", PARKED, added)
+    same = (
+        "p.tenant = k.tenant AND p.update_id = k.update_id AND p.look_time = k.look_time"
+        " RETURNING 1"
+    )
+    if looked:
+        rows = made.arguments.rows(sorted(looked), {**_PARKED_KEY, "new_time": "bigint"})
+        made.counted(
+            "look_parked",
+            f"UPDATE parked_updates AS p SET look_time = k.new_time FROM {rows} WHERE {same}",  # noqa: S608
+            len(looked),
+        )
+    if gone:
+        rows = made.arguments.rows(sorted(gone), _PARKED_KEY)
+        made.counted(
+            "drop_parked",
+            f"DELETE FROM parked_updates AS p USING {rows} WHERE {same}",  # noqa: S608
+            len(gone),
+        )
+
+
+def _imprints(made: _Statement, delta: Delta) -> None:
+    made.insert("imprints", IMPRINT, list(delta.imprints.values()))
+    if delta.undone:
+        undone = [(*key, *mark) for key, mark in sorted(delta.undone.items())]
+        rows = made.arguments.rows(undone, {**IMPRINT_KEY, "was": "text", "undone": "text"})
+        made.counted(
+            "undo_imprints",
+            f"UPDATE imprints AS i SET undone = k.undone FROM {rows} WHERE i.tenant = k.tenant"  # noqa: S608
+            " AND i.token = k.token AND i.revision = k.revision AND i.update_id = k.update_id"
+            " AND i.undone = k.was RETURNING 1",
+            len(undone),
+        )
+    if delta.dropped_imprints:
+        rows = made.arguments.rows(sorted(delta.dropped_imprints), _CARD_KEY)
+        made.add(
+            "drop_imprints",
+            f"DELETE FROM imprints AS i USING {rows} WHERE i.tenant = k.tenant"  # noqa: S608
+            " AND i.token = k.token",
         )
 
 

@@ -9,6 +9,7 @@ import apsw
 from vault.adapters.sqlite.database import Database
 from vault.adapters.sqlite.sql import filled, rows_of
 from vault.domain.card import CardKey
+from vault.usecases.ledger.state import NumberKey
 
 # A card or version under legal hold is passed over here as well as refused by its decision:
 # otherwise a page full of held ones would be found again and again.
@@ -42,6 +43,21 @@ PURGE_REQUESTS: Final = (
 PURGE_ANSWERS: Final = (
     "DELETE FROM applied_updates WHERE (tenant, update_id, token) IN"
     " (SELECT tenant, update_id, token FROM applied_updates INDEXED BY applied_updates_by_time"
+    " WHERE time < ? ORDER BY time LIMIT ?)"
+)
+PARKED_DUE: Final = (
+    "SELECT p.tenant, p.mac FROM parked_updates AS p INDEXED BY parked_updates_due"
+    " WHERE p.look_time > 0 AND p.look_time <= ? ORDER BY p.look_time LIMIT ?"
+)
+PURGE_PARKED: Final = (
+    "DELETE FROM parked_updates INDEXED BY parked_updates_by_id WHERE (tenant, update_id) IN"
+    " (SELECT tenant, update_id FROM parked_updates INDEXED BY parked_updates_by_purge_time"
+    " WHERE purge_time <= ? ORDER BY purge_time LIMIT ?)"
+)
+PURGE_IMPRINTS: Final = (
+    "DELETE FROM imprints INDEXED BY imprints_by_card"
+    " WHERE (tenant, token, revision, update_id) IN"
+    " (SELECT tenant, token, revision, update_id FROM imprints INDEXED BY imprints_by_time"
     " WHERE time < ? ORDER BY time LIMIT ?)"
 )
 
@@ -84,6 +100,33 @@ class SqliteHousekeeping:
 
         def job(db: apsw.Connection) -> int:
             db.execute(PURGE_ANSWERS, (before, limit))
+            return db.changes()
+
+        return await self._database.write(job)
+
+    async def parked_due(self, now: int, limit: int) -> list[NumberKey]:
+        """Return the numbers whose parked answers are due to be decided again."""
+
+        def job(db: apsw.Connection) -> list[NumberKey]:
+            rows = rows_of(db, PARKED_DUE, (now, limit))
+            return [NumberKey(*row) for row in dict.fromkeys(rows)]
+
+        return await self._database.query(job)
+
+    async def purge_parked(self, now: int, limit: int) -> int:
+        """Delete parked answers whose time is over; return how many."""
+
+        def job(db: apsw.Connection) -> int:
+            db.execute(PURGE_PARKED, (now, limit))
+            return db.changes()
+
+        return await self._database.write(job)
+
+    async def purge_imprints(self, before: int, limit: int) -> int:
+        """Delete what answers left on cards before `before`; return how many rows went."""
+
+        def job(db: apsw.Connection) -> int:
+            db.execute(PURGE_IMPRINTS, (before, limit))
             return db.changes()
 
         return await self._database.write(job)

@@ -39,6 +39,7 @@ def engine_over(database: Database) -> Engine:
     return Engine(
         store=SqliteStore(database),
         reader=SqliteCardReader(database),
+        files=SqliteCardReader(database),
         housekeeping=SqliteHousekeeping(database),
         audit=SqliteAuditStore(database),
         outbox=SqliteOutbox(database),

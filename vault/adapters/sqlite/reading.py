@@ -11,10 +11,18 @@ from typing import Final
 
 import apsw
 
-from vault.adapters.sqlite.rows import CARD_COLUMNS, CARD_WIDTH, VERSION_COLUMNS, card_of
+from vault.adapters.sqlite.rows import (
+    CARD_COLUMNS,
+    CARD_WIDTH,
+    PARKED_COLUMNS,
+    VERSION_COLUMNS,
+    card_of,
+)
 from vault.adapters.sqlite.sql import Row, Rows, columns, filled, rows_of
 from vault.domain.audit import GENESIS, ChainHead
 from vault.domain.card import Card, CardKey, Edition, ExistingKey, Version
+from vault.domain.imprint import Imprint
+from vault.domain.parked import ParkedDay, ParkedRow
 from vault.usecases.ledger.links import HOLDERS, SIBLINGS, linked_pointers, sibling_groups
 from vault.usecases.ledger.state import (
     AppliedKey,
@@ -107,6 +115,41 @@ APPLIED: Final = Rows(
 )
 
 
+IMPRINTS: Final = Rows(
+    filled(
+        "SELECT $IMPRINT FROM ($ROWS) AS k CROSS JOIN imprints AS i INDEXED BY imprints_by_card"
+        " ON i.tenant = k.column1 AND i.token = k.column2",
+        IMPRINT=columns(Imprint._fields, "i"),
+    ),
+    2,
+)
+PARKED: Final = Rows(
+    filled(
+        "SELECT $PARKED FROM ($ROWS) AS k"
+        " CROSS JOIN parked_updates AS p INDEXED BY parked_updates_by_number"
+        " ON p.tenant = k.column1 AND p.mac = k.column2",
+        PARKED=PARKED_COLUMNS,
+    ),
+    2,
+)
+PARKED_IDS: Final = Rows(
+    filled(
+        "SELECT $PARKED FROM ($ROWS) AS k"
+        " CROSS JOIN parked_updates AS p INDEXED BY parked_updates_by_id"
+        " ON p.tenant = k.column1 AND p.update_id = k.column2",
+        PARKED=PARKED_COLUMNS,
+    ),
+    2,
+)
+PARKED_DAYS: Final = Rows(
+    "SELECT k.column1, k.column2, k.column3,"
+    " (SELECT count(*) FROM parked_updates AS p INDEXED BY parked_updates_by_day"
+    " WHERE p.tenant = k.column1 AND p.channel = k.column2 AND p.day = k.column3)"
+    " FROM ($ROWS) AS k WHERE k.column1 IS NOT NULL",
+    3,
+)
+
+
 def read_state(db: apsw.Connection, chain: str, want: Want) -> State:
     """Read, in the caller's snapshot, what a flush named and what hangs on it."""
     state = _head(db, chain)
@@ -117,16 +160,15 @@ def read_state(db: apsw.Connection, chain: str, want: Want) -> State:
     if want.numbers:
         for row in NUMBERS.fetch(db, list(want.numbers)):
             state.numbers[NumberKey(row[0], row[1])] = row[2]
-    _pointers(db, state, want)
     if want.versions:
         for row in VERSIONS.fetch(db, list(want.versions)):
             version = Version._make(row)
             state.versions.setdefault(CardKey(version.tenant, version.token), []).append(version)
+    _pointers(db, state, want)
     if want.holders:
         _holders(db, state, want.holders)
-    if want.applied:
-        for row in APPLIED.fetch(db, list(want.applied)):
-            state.applied[AppliedKey(row[0], row[1], row[2])] = row[3]
+    _answers(db, state, want)
+    _parked(db, state, want)
     return state
 
 
@@ -174,6 +216,29 @@ def _pointers(db: apsw.Connection, state: State, want: Want) -> None:
     groups = sibling_groups(want, state)
     if groups:
         _keep(state, SIBLING_CARDS.fetch(db, list(groups), SIBLINGS + len(want.siblings)))
+
+
+def _answers(db: apsw.Connection, state: State, want: Want) -> None:
+    if want.imprints:
+        for row in IMPRINTS.fetch(db, list(want.imprints)):
+            imprint = Imprint._make(row)
+            state.imprints.setdefault(CardKey(imprint.tenant, imprint.token), []).append(imprint)
+    if want.applied:
+        for row in APPLIED.fetch(db, list(want.applied)):
+            state.applied[AppliedKey(row[0], row[1], row[2])] = row[3]
+
+
+def _parked(db: apsw.Connection, state: State, want: Want) -> None:
+    found: list[Row] = []
+    if want.parked:
+        found += PARKED.fetch(db, list(want.parked))
+    if want.parked_ids:
+        found += PARKED_IDS.fetch(db, list(want.parked_ids))
+    for row in found:
+        state.park(ParkedRow._make(row))
+    if want.parked_days:
+        for *day, count in PARKED_DAYS.fetch(db, list(want.parked_days)):
+            state.parked_days[ParkedDay._make(day)] = count
 
 
 def _holders(db: apsw.Connection, state: State, wanted: Iterable[NumberKey]) -> None:

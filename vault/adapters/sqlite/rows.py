@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from vault.adapters.sqlite.sql import columns
 from vault.domain.card import Card, Version
+from vault.domain.parked import ParkedRow
 
 CARD_COLUMNS: Final = columns(Card._fields, "c")
 VERSION_COLUMNS: Final = columns(Version._fields, "v")
+PARKED_COLUMNS: Final = columns(ParkedRow._fields, "p")
 CARD_WIDTH: Final = len(Card._fields)
 _FLAG: Final = Card._fields.index("expiry_unconfirmed")
 

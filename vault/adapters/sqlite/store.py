@@ -23,6 +23,16 @@ VERSIONS_BELOW: Final = filled(
     " AND v.credential_version < ? ORDER BY v.credential_version DESC LIMIT ?",
     VERSION=VERSION_COLUMNS,
 )
+CHANGED_BY: Final = (
+    "SELECT DISTINCT i.token FROM imprints AS i INDEXED BY imprints_by_source"
+    " WHERE i.tenant = ? AND i.source = ? AND i.source <> '' AND i.token > ?"
+    " ORDER BY i.token LIMIT ?"
+)
+PARKED_BY: Final = (
+    "SELECT p.update_id FROM parked_updates AS p INDEXED BY parked_updates_by_file"
+    " WHERE p.tenant = ? AND p.channel = ? AND p.file = ? AND p.update_id > ?"
+    " ORDER BY p.update_id LIMIT ?"
+)
 # Each list walks the one index that it names, in token order, and stops at its limit.
 _LISTS: Final = {
     "fingerprint": "cards_by_fingerprint",
@@ -47,7 +57,7 @@ class SqliteStore:
 
 
 class SqliteCardReader:
-    """`CardReader`."""
+    """`CardReader` and `FileReader`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -74,6 +84,20 @@ class SqliteCardReader:
             return [version_of(row) for row in rows]
 
         return self._database.read(job)
+
+    async def changed_by(self, tenant: str, source: str, after: str, limit: int) -> list[str]:
+        """Return the tokens of cards that a source spoke of, behind `after`, in their order."""
+        values = (tenant, source, after, limit)
+        rows = await self._database.query(lambda db: rows_of(db, CHANGED_BY, values))
+        return [token for (token,) in rows]
+
+    async def parked_by(
+        self, tenant: str, channel: str, file: str, after: str, limit: int
+    ) -> list[str]:
+        """Return the update ids of a file's parked answers, behind `after`, in their order."""
+        values = (tenant, channel, file, after, limit)
+        rows = await self._database.query(lambda db: rows_of(db, PARKED_BY, values))
+        return [update_id for (update_id,) in rows]
 
 
 def listing(query: CardQuery) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,8 @@ from vault.adapters.sqlite.sql import Row, Rows, filled, inserting
 from vault.domain.audit import AuditRow
 from vault.domain.card import Card, ExistingKey, Version
 from vault.domain.events import OutboxRow
+from vault.domain.imprint import Imprint
+from vault.domain.parked import ParkedRow
 from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.state import RequestRecord
 from vault.usecases.ports import Conflict
@@ -93,6 +95,31 @@ ADD_REQUESTS: Final = inserting("requests", RequestRecord._fields)
 ADD_APPLIED: Final = inserting(
     "applied_updates", ("tenant", "update_id", "token", "disposition", "time")
 )
+ADD_IMPRINTS: Final = inserting("imprints", Imprint._fields)
+UNDO_IMPRINTS: Final = Rows(
+    # Not UPDATE ... FROM: with statistics of a table that was small, that reads all of it.
+    "WITH k AS ($ROWS) UPDATE imprints INDEXED BY imprints_by_card SET undone = (SELECT column6"
+    " FROM k WHERE column1 = tenant AND column2 = token AND column3 = revision"
+    " AND column4 = update_id) WHERE (tenant, token, revision, update_id, undone) IN"
+    " (SELECT column1, column2, column3, column4, column5 FROM k)",
+    6,
+)
+DROP_IMPRINTS: Final = Rows(
+    "DELETE FROM imprints INDEXED BY imprints_by_card WHERE (tenant, token) IN ($ROWS)", 2
+)
+ADD_PARKED: Final = inserting("parked_updates", ParkedRow._fields)
+LOOK_PARKED: Final = Rows(
+    # Not UPDATE ... FROM: with statistics of a table that was small, that reads all of it.
+    "WITH k AS ($ROWS) UPDATE parked_updates INDEXED BY parked_updates_by_id"
+    " SET look_time = (SELECT column4 FROM k WHERE column1 = tenant AND column2 = update_id)"
+    " WHERE (tenant, update_id, +look_time) IN (SELECT column1, column2, column3 FROM k)",
+    4,
+)
+DROP_PARKED: Final = Rows(
+    "DELETE FROM parked_updates INDEXED BY parked_updates_by_id"
+    " WHERE (tenant, update_id, +look_time) IN ($ROWS)",
+    3,
+)
 ADD_OUTBOX: Final = inserting("outbox", OutboxRow._fields)
 
 
@@ -107,10 +134,20 @@ def write_delta(db: apsw.Connection, delta: Delta) -> None:
         (ADD_NUMBERS, [(*key, fingerprint) for key, fingerprint in delta.numbers.items()]),
         (ADD_REQUESTS, delta.requests),
         (ADD_APPLIED, [(*key, disposition, time) for key, disposition, time in delta.applied]),
+        (DROP_IMPRINTS, list(delta.dropped_imprints)),
+        (ADD_IMPRINTS, list(delta.imprints.values())),
         (ADD_OUTBOX, delta.outbox),
     ):
         if rows:
             statement.change(db, rows)
+    if delta.undone:
+        _changing(db, UNDO_IMPRINTS, [(*key, *mark) for key, mark in delta.undone.items()])
+    if delta.parked:
+        added, looked, gone = delta.parked_rows()
+        if added:
+            ADD_PARKED.change(db, added)
+        _changing(db, LOOK_PARKED, looked)
+        _changing(db, DROP_PARKED, gone)
     if delta.pointers:
         _pointers(db, delta)
     if delta.dropped_versions:

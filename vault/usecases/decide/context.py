@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import ChainHead
-from vault.domain.card import Card, Status, Version
+from vault.domain.card import Card, CardKey, Status, Version
 from vault.domain.events import EventType
-from vault.domain.intents import Entry
+from vault.domain.imprint import ImprintKey, Left
+from vault.domain.intents import ApplyUpdate, Entry
 from vault.domain.outcome import Refused
+from vault.domain.parked import ParkedKey, ParkedRow
 from vault.domain.reasons import Reason
 from vault.usecases.decide.refusals import Refusals
 from vault.usecases.ledger.state import NumberKey, State
@@ -24,6 +26,8 @@ class Rules:
 
     superseded_retention_us: int = 180 * 86_400_000_000
     closed_or_contact_closes: bool = False
+    parked_retention_us: int = 10 * 86_400_000_000
+    parked_per_day: int = 10_000  # of one tenant and channel
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,6 +40,8 @@ class Context:
     keys: Mapping[str, TenantKeys]
     rules: Rules = field(default_factory=Rules)
     refusals: Refusals = field(default_factory=Refusals)
+    # Cards to which an entry of this flush gave a number, by tenant and fingerprint.
+    bearers: dict[tuple[str, str], list[CardKey]] = field(default_factory=dict)
 
     def card_or_tombstone(self, entry: Entry) -> Card | Refused:
         """Return the entry's card whatever its status, or the refusal that it is not there."""
@@ -72,6 +78,8 @@ class Decision:
     dropped_versions: list[tuple[str, str, int]] = field(default_factory=list)
     dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
     ended_chains: tuple[ChainHead, ...] = ()
+    parked: dict[ParkedKey, ParkedRow | None] = field(default_factory=dict)  # None: it goes
+    due: list[NumberKey] = field(default_factory=list)  # whose parked answers are now decidable
     event: EventType | None = None
     cause: str = ""
     source: str = ""
@@ -82,7 +90,22 @@ class Decision:
     reason: str = ""
     outcome: str = ""  # the request record's JSON
     applied: tuple[str, str] | None = None  # update id, disposition
+    answer: ApplyUpdate | None = None  # a network's, and what follows is not
+    left: Left | None = None  # a person's word that made no version and is to stand
+    undone: dict[ImprintKey, tuple[str, str]] = field(default_factory=dict)  # was, is
+    drops_imprints: bool = False  # all of the card's
     record_request: bool = True
+
+
+@dataclass(slots=True, frozen=True)
+class Fan:
+    """An entry about several cards: each decision is taken when the one before is in the state.
+
+    What one of them raises is that card's: so they answer everything and raise nothing.
+    """
+
+    decisions: Iterator[Decision]
+    value: Callable[[], Any]  # the entry's answer, once all are taken
 
 
 Verdict = Decision | Refused

@@ -18,8 +18,10 @@ from vault.domain.card import CardKey
 from vault.domain.events import CardEvent, OutboxRow
 from vault.domain.intents import (
     AddCard,
+    ApplyByNumber,
     ApplyUpdate,
     DeleteCard,
+    DropParked,
     EditCard,
     EndChains,
     Entry,
@@ -28,15 +30,20 @@ from vault.domain.intents import (
     Note,
     NoteDecline,
     PurgeVersion,
+    ReleaseParked,
     Reveal,
+    RevertUpdates,
     SetStatus,
     UndeleteCard,
 )
 from vault.domain.outcome import Applied, Outcome, Refused, Replayed
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import CardResult, TokenizeResult
-from vault.usecases.decide.context import Context, Decision, Rules, Verdict
+from vault.usecases.decide.by_number import decide_by_number, decide_release
+from vault.usecases.decide.context import Context, Decision, Fan, Rules, Verdict
+from vault.usecases.decide.drop_parked import decide_drop
 from vault.usecases.decide.edit import decide_edit
+from vault.usecases.decide.imprints import leave_imprint
 from vault.usecases.decide.pointers import repoint
 from vault.usecases.decide.removal import (
     decide_delete,
@@ -45,11 +52,13 @@ from vault.usecases.decide.removal import (
     decide_undelete,
 )
 from vault.usecases.decide.reveal import decide_find, decide_reveal
+from vault.usecases.decide.revert import decide_revert
+from vault.usecases.decide.rows import accept_rows, note_bearer, relied_on
 from vault.usecases.decide.status import decide_decline, decide_status
 from vault.usecases.decide.tokenize import decide_tokenize
 from vault.usecases.decide.update import decide_update
 from vault.usecases.ledger.delta import CardChange, Delta
-from vault.usecases.ledger.state import AppliedKey, NumberKey, RequestKey, RequestRecord, State
+from vault.usecases.ledger.state import AppliedKey, RequestKey, RequestRecord, State
 
 
 def _decide_note(_ctx: Context, _entry: Entry, intent: Note) -> Verdict:
@@ -76,7 +85,7 @@ def _unless_number(sent: str) -> str:
 
 
 # The intent's type chooses its decision and the action that a refusal is audited under.
-DECISIONS: Mapping[type, tuple[str, Callable[[Context, Entry, Any], Verdict]]] = {
+DECISIONS: Mapping[type, tuple[str, Callable[[Context, Entry, Any], Verdict | Fan]]] = {
     AddCard: ("card.tokenize", decide_tokenize),
     EditCard: ("card.update", decide_edit),
     SetStatus: ("card.set_status", decide_status),
@@ -86,6 +95,10 @@ DECISIONS: Mapping[type, tuple[str, Callable[[Context, Entry, Any], Verdict]]] =
     Reveal: ("card.reveal", decide_reveal),
     FindNumber: ("card.find_by_number", decide_find),
     ApplyUpdate: ("card.apply_update", decide_update),
+    ApplyByNumber: ("card.apply_update", decide_by_number),
+    ReleaseParked: ("card.apply_update", decide_release),
+    DropParked: ("answer.drop_parked", decide_drop),
+    RevertUpdates: ("card.revert_updates", decide_revert),
     EraseCard: ("card.erase", decide_erase),
     PurgeVersion: ("card.purge_version", decide_purge),
     Note: ("note", _decide_note),
@@ -122,7 +135,7 @@ class Decider:
         for facts in ctx.refusals.summaries():
             _audit(ctx, delta, facts)
         if len(state.numbers) > len(delta.numbers):
-            delta.known_numbers = _relied_on(state, delta)
+            delta.known_numbers = relied_on(state, delta)
         return outcomes, delta
 
     def _one(self, ctx: Context, delta: Delta, entry: Entry) -> Outcome:
@@ -139,12 +152,17 @@ class Decider:
         if isinstance(verdict, Refused):
             self._audit_refusal(ctx, delta, entry, verdict)
             return verdict
+        if isinstance(verdict, Fan):
+            for decision in verdict.decisions:
+                self._accept(ctx, delta, entry, decision)
+            return Applied(verdict.value())
         self._accept(ctx, delta, entry, verdict)
         return Applied(verdict.value)
 
     def _accept(self, ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:
         state = ctx.state
-        _accept_rows(state, delta, decision)
+        accept_rows(state, delta, decision)
+        leave_imprint(ctx, delta, decision)
         after = decision.after
         if after is not None:
             key = after.key
@@ -152,6 +170,7 @@ class Decider:
             base = known.base if known else (decision.before.revision if decision.before else 0)
             delta.cards[key] = CardChange(base, after)
             state.cards[key] = after
+            note_bearer(ctx, decision.before, after)
             repoint(state, delta, decision.before, after, ctx.now)
             if decision.event is not None:
                 self._tell(ctx, delta, entry, decision)
@@ -232,39 +251,6 @@ def _facts(entry: Entry, decision: Decision) -> AuditFacts:
 def _request_id(entry: Entry) -> str:
     """Return the id that the caller gave, whether or not it makes a retry safe."""
     return entry.mark.request_id if entry.mark else getattr(entry.intent, "request_id", "")
-
-
-def _relied_on(state: State, delta: Delta) -> dict[NumberKey, str]:
-    """Return the index rows that were there and whose fingerprints the flush's cards use.
-
-    It is the rows that are compared when the flush is written, not who holds their numbers: a row
-    may outlive its last card, and is then as good as on the first day.
-    """
-    used = {(card.tenant, card.fingerprint) for _base, card in delta.cards.values()}
-    return {
-        key: fingerprint
-        for key, fingerprint in state.numbers.items()
-        if key not in delta.numbers and (key.tenant, fingerprint) in used
-    }
-
-
-def _accept_rows(state: State, delta: Delta, decision: Decision) -> None:
-    if decision.superseded is not None:
-        old = decision.superseded
-        delta.versions.append(old)
-        state.versions.setdefault(CardKey(old.tenant, old.token), []).append(old)
-    if decision.numbers:
-        state.numbers.update(decision.numbers)
-        delta.numbers.update(decision.numbers)
-    for dropped in decision.dropped_versions:
-        tenant, token, number = dropped
-        delta.dropped_versions.append(dropped)
-        kept = state.versions.get(CardKey(tenant, token), [])
-        state.versions[CardKey(tenant, token)] = [
-            old for old in kept if old.credential_version != number
-        ]
-    delta.dropped_numbers.extend(decision.dropped_numbers)
-    delta.ended_chains.extend(decision.ended_chains)
 
 
 def _remember(ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:

@@ -15,6 +15,7 @@ from vault.domain.card import (
 )
 from vault.domain.contents import Contents
 from vault.domain.events import EventType
+from vault.domain.imprint import Left
 from vault.domain.intents import EditCard, Entry
 from vault.domain.lifecycle import after_cardholder
 from vault.domain.outcome import Refused
@@ -75,7 +76,15 @@ def edited(
         event=EventType.UPDATED,
         cause=Cause.CARDHOLDER,
         note=",".join(sorted(intent.mask)),
+        left=_repeated(card, intent) if superseded is None else None,
     )
+
+
+def _repeated(card: Card, intent: EditCard) -> Left | None:
+    """Return that a person said what a network had said before: that is to stand, then."""
+    said = intent.mask & {"card.number", "card.expiry"} and (intent.pan or intent.expiry)
+    by_network = card.version_cause in {Cause.NETWORK, Cause.REVERTED}
+    return Left(account=True, again=True) if said and by_network else None
 
 
 def _contents_after(held: Contents, intent: EditCard) -> Contents:
@@ -91,7 +100,7 @@ def _contents_after(held: Contents, intent: EditCard) -> Contents:
     )
 
 
-def with_contents(
+def with_contents(  # noqa: PLR0913 - a change of contents has as many parts
     ctx: Context,
     card: Card,
     after: Card,
@@ -101,9 +110,11 @@ def with_contents(
     *,
     source: str = "",
     times: Times | None = None,
+    fingerprint: str = "",
 ) -> tuple[Card, Version | None, dict[NumberKey, str]]:
     """Seal new contents into `after`; a new number or expiry makes a new credential version.
 
+    `fingerprint` is that of a number which the card had before: its index row is not looked for.
     Returns the card, the version that it supersedes (None when only name or address changed) and
     the index rows that a new number needs.
     """
@@ -111,9 +122,11 @@ def with_contents(
     missing: dict[NumberKey, str] = {}
     superseded = None
     if new_version:
-        fingerprint = card.fingerprint
-        if wanted.pan != held.pan:  # the flush has read the index rows of new numbers only
-            fingerprint, missing = fingerprint_of(ctx, card.tenant, card.kind, wanted.pan)
+        if wanted.pan == held.pan:
+            fingerprint = card.fingerprint
+        else:
+            if not fingerprint:  # the flush has read the index rows of new numbers only
+                fingerprint, missing = fingerprint_of(ctx, card.tenant, card.kind, wanted.pan)
             after = after._replace(details=_without_decline(after))
         superseded = version_of(card, ctx.now, ctx.now + ctx.rules.superseded_retention_us)
         after = after._replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cards.pan import Pan
 from vault.crypto.keys import TenantKeys
 from vault.domain.card import Card, Kind, Version
@@ -34,6 +36,19 @@ def number_keys(tenant: str, keys: TenantKeys, pan: Pan) -> list[NumberKey]:
     return [
         NumberKey(tenant, key.fingerprint(kind, pan)) for key in keys.fingerprints for kind in Kind
     ]
+
+
+def fpan_keys(tenant: str, keys: TenantKeys, pan: Pan) -> list[NumberKey]:
+    """Return a number's lookup keys as an FPAN, the only kind that updaters ask about.
+
+    The active index key's comes first; during a rotation there are two.
+    """
+    return [NumberKey(tenant, key.fingerprint(Kind.FPAN, pan)) for key in keys.fingerprints]
+
+
+def fpans_of(numbers: Sequence[NumberKey]) -> Sequence[NumberKey]:
+    """Return those of `number_keys` that `fpan_keys` would make, without making them again."""
+    return numbers[:: len(Kind)]  # FPAN is the first kind
 
 
 def index_rows_of(ctx: Context, card: Card, versions: list[Version]) -> list[tuple[NumberKey, str]]:

@@ -108,6 +108,7 @@ def decide_erase(ctx: Context, entry: Entry, intent: EraseCard) -> Verdict:
         after=after,
         dropped_versions=[(card.tenant, card.token, old.credential_version) for old in versions],
         dropped_numbers=dropped,
+        drops_imprints=True,
         event=EventType.ERASED,
         cause=Cause.OPERATOR,
         note=note,

@@ -15,6 +15,7 @@ from vault.domain.card import (
     pack_holds,
 )
 from vault.domain.events import EventType
+from vault.domain.imprint import Left
 from vault.domain.intents import Entry, NoteDecline, SetStatus
 from vault.domain.lifecycle import operator_may
 from vault.domain.outcome import Refused
@@ -59,6 +60,7 @@ def decide_status(ctx: Context, entry: Entry, intent: SetStatus) -> Verdict:
         event=event,
         cause=Cause.OPERATOR,
         note=intent.note,
+        left=Left(account=intent.status is not None, said=intent.place | intent.release),
     )
 
 

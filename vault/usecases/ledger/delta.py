@@ -13,7 +13,13 @@ from typing import NamedTuple
 from vault.domain.audit import AuditRow, ChainHead
 from vault.domain.card import Card, CardKey, ExistingKey, Version
 from vault.domain.events import OutboxRow
+from vault.domain.imprint import Imprint, ImprintKey
+from vault.domain.parked import ParkedChange, ParkedKey, ParkedRow
 from vault.usecases.ledger.state import AppliedKey, Control, NumberKey, RequestRecord
+
+# A parked answer's key and its look time as it was read; behind them the new one, if it changes.
+ParkedLook = tuple[str, str, int, int]
+ParkedGone = tuple[str, str, int]
 
 
 class CardChange(NamedTuple):
@@ -46,9 +52,32 @@ class Delta:
     pointers: dict[ExistingKey, PointerChange] = field(default_factory=dict)
     requests: list[RequestRecord] = field(default_factory=list)
     applied: list[tuple[AppliedKey, str, int]] = field(default_factory=list)
+    imprints: dict[ImprintKey, Imprint] = field(default_factory=dict)
+    undone: dict[ImprintKey, tuple[str, str]] = field(default_factory=dict)  # was, is
+    dropped_imprints: set[CardKey] = field(default_factory=set)  # all that were there
+    parked: dict[ParkedKey, ParkedChange] = field(default_factory=dict)
+    due: dict[NumberKey, None] = field(default_factory=dict)  # no rows: the next flush's, in order
     audit: list[AuditRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
     ended_chains: list[ChainHead] = field(default_factory=list)
+
+    def parked_rows(self) -> tuple[list[ParkedRow], list[ParkedLook], list[ParkedGone]]:
+        """Return the parked answers to add, those with a new look time, and those that go.
+
+        Of what was there, the look time that was read must still stand.
+        """
+        added: list[ParkedRow] = []
+        looked: list[ParkedLook] = []
+        gone: list[ParkedGone] = []
+        for base, row in self.parked.values():
+            if base is None:
+                if row is not None:
+                    added.append(row)
+            elif row is None:
+                gone.append((*base.key, base.look_time))
+            elif row.look_time != base.look_time:
+                looked.append((*base.key, base.look_time, row.look_time))
+        return added, looked, gone
 
     @property
     def empty(self) -> bool:

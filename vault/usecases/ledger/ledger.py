@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.spans import Span, entered, step, together
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import AuditRow
 from vault.domain.card import Card, CardKey
-from vault.domain.intents import EndChains, Entry, Note
+from vault.domain.intents import Caller, EndChains, Entry, Note, ReleaseParked
 from vault.domain.outcome import InDoubt, NotApplied, Outcome, Refused
 from vault.domain.reasons import Reason, VaultError
 from vault.usecases.decide.decider import Decider, Envelope
 from vault.usecases.decide.wants import wants_of
 from vault.usecases.ledger.phases import NO_PHASES, Phases
 from vault.usecases.ledger.queue import Call, Line, Waiting
+from vault.usecases.ledger.reading import TooWide, poison_isolated, read_all
+from vault.usecases.ledger.state import NumberKey
 from vault.usecases.ports import (
     CardReader,
     CommitInDoubt,
@@ -37,6 +38,8 @@ from vault.usecases.ports import (
 
 MAX_ATTEMPTS = 5
 MAX_TURNS = 8
+RELEASER = "cardvault:parked"
+"""Who is recorded with what becomes of a parked answer when a card gets its number."""
 _KEYLESS = (Note, EndChains)
 
 
@@ -61,15 +64,6 @@ class Counts:
     isolated: int = 0
     refused_full: int = 0
     store_full: int = 0
-
-
-@contextmanager
-def _poison_isolated() -> Iterator[None]:
-    """Turn any failure of a pure step into a DataFault: one caller's entry must not end it all."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - nothing is written yet; isolated by halves
-        raise DataFault(type(error).__name__) from None
 
 
 class GroupCommitLedger:
@@ -248,6 +242,9 @@ class GroupCommitLedger:
             except DataFault:
                 await self._by_halves(batch, keys)
                 return
+            except TooWide:
+                await self._in_halves(batch, keys)
+                return
             except StoreBroken as error:
                 # Nothing after a failed write or sync can be trusted: stop, never try again.
                 self._broken(error)
@@ -264,6 +261,9 @@ class GroupCommitLedger:
         if len(batch) == 1:
             batch[0].answer(Refused(Reason.INVALID_FIELD))
             return
+        await self._in_halves(batch, keys)
+
+    async def _in_halves(self, batch: list[Waiting], keys: Mapping[str, TenantKeys]) -> None:
         middle = len(batch) // 2
         await self._settle(batch[:middle], keys)
         await self._settle(batch[middle:], keys)
@@ -272,19 +272,31 @@ class GroupCommitLedger:
         self, batch: list[Waiting], keys: Mapping[str, TenantKeys]
     ) -> Sequence[Outcome]:
         entries = [waiting.entry for waiting in batch]
-        with _poison_isolated():
-            want = wants_of(entries, keys)
-        state = await self._store.read(self._chain, want)
+        with poison_isolated():
+            want = wants_of(entries, keys, self._now_us())
+        state = await read_all(self._store, self._chain, want, entries, keys)
         self._phases.reached("after_read")
         envelope = Envelope(self._now_us(), self._random)
-        with _poison_isolated():
+        with poison_isolated():
             outcomes, delta = self._decider.decide(state, entries, keys, envelope)
         self._phases.reached("before_write")
         if not delta.empty:
             await self._store.write(delta)
             self._phases.reached("after_commit")
             self._committed(delta.audit)
+            self._release(delta.due)
         return outcomes
+
+    def _release(self, numbers: Collection[NumberKey]) -> None:
+        """Have the next flush decide what was parked for numbers that are cards' by now.
+
+        Nobody waits for it. Where the line is full, or the process dies, the sweeper finds it.
+        """
+        for tenant, mac in numbers:
+            entry = Entry(Caller(tenant, RELEASER), ReleaseParked(mac))
+            if self._line.has_room([entry]):
+                done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+                self._line.add(Waiting(entry, Call(done, [None], 1), 0))
 
 
 def _parts(batch: list[Waiting]) -> list[list[Waiting]]:

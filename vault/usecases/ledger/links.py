@@ -16,10 +16,10 @@ HOLDERS: Final = 1_000
 
 
 def linked_pointers(want: Want, state: State) -> set[ExistingKey]:
-    """Return the existing-card pointers to read, once cards and numbers have been read.
+    """Return the existing-card pointers to read, once cards, numbers and versions have been read.
 
-    They are those that Tokenize asks for, those of every card that may change, and those at the
-    number that a card may change to.
+    They are those that Tokenize asks for, those of every card that may change, those at the
+    number that a card may change to, and those at the numbers that a card may go back to.
     """
     keys = sibling_groups(want, state)
     for number in want.existing:
@@ -35,6 +35,10 @@ def linked_pointers(want: Want, state: State) -> set[ExistingKey]:
         fingerprint = state.numbers.get(number_key)
         if card is not None and card.customer and fingerprint is not None:
             keys.add(pointer_of(card, fingerprint))
+    for key in want.imprints:
+        card = state.cards.get(key)
+        if card is not None and card.customer:
+            keys.update(pointer_of(card, old.fingerprint) for old in state.versions.get(key, ()))
     return keys
 
 

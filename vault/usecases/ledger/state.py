@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vault.domain.audit import ChainHead
 from vault.domain.card import Card, CardKey, ExistingKey, Version
+from vault.domain.imprint import Imprint
+from vault.domain.parked import ParkedDay, ParkedKey, ParkedRow
 
 
 class RequestKey(NamedTuple):
@@ -85,6 +88,13 @@ class Want:
     moves: set[tuple[CardKey, NumberKey]] = field(default_factory=set)  # a card may take it
     holders: set[NumberKey] = field(default_factory=set)  # the cards that hold or held it
     applied: set[AppliedKey] = field(default_factory=set)
+    imprints: set[CardKey] = field(default_factory=set)  # cards that may go back to an old version
+    parked: set[NumberKey] = field(default_factory=set)  # what waits for a number
+    parked_ids: set[ParkedKey] = field(default_factory=set)
+    parked_days: set[ParkedDay] = field(default_factory=set)  # how many
+    follow: bool = False  # what is found by a number names more: see `decide.follow`
+    # How many decisions on cards the answers by number come to.
+    width: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -99,6 +109,10 @@ class State:
     numbers: dict[NumberKey, str] = field(default_factory=dict)
     existing: dict[ExistingKey, str] = field(default_factory=dict)
     applied: dict[AppliedKey, str] = field(default_factory=dict)
+    imprints: dict[CardKey, list[Imprint]] = field(default_factory=dict)
+    parked: dict[ParkedKey, ParkedRow] = field(default_factory=dict)
+    waiting: dict[NumberKey, dict[str, ParkedRow]] = field(default_factory=dict)  # the same rows
+    parked_days: dict[ParkedDay, int] = field(default_factory=dict)
     # Who has or had a number, at most `links.HOLDERS` of each; in `cut`, where there are more.
     held: dict[NumberKey, dict[CardKey, Holder]] = field(default_factory=dict)
     cut: set[NumberKey] = field(default_factory=set)
@@ -109,3 +123,21 @@ class State:
         known = holders.get(card)
         if known is None or known.credential_version < holder.credential_version:
             holders[card] = holder
+
+    def park(self, row: ParkedRow) -> None:
+        """Note a parked answer as it now is."""
+        self.parked[row.key] = row
+        number = NumberKey(row.tenant, row.mac)
+        self.waiting.setdefault(number, {})[row.update_id] = row
+
+    def unpark(self, row: ParkedRow) -> None:
+        """Forget a parked answer."""
+        self.parked.pop(row.key, None)
+        self.waiting.get(NumberKey(row.tenant, row.mac), {}).pop(row.update_id, None)
+
+    def waiting_for(self, numbers: Iterable[NumberKey]) -> list[ParkedRow]:
+        """Return the parked answers about a number, known by its keys, in order of arrival."""
+        if not self.parked:
+            return []
+        rows = [row for number in numbers for row in self.waiting.get(number, {}).values()]
+        return sorted(rows, key=lambda row: (row.time, row.update_id))

@@ -92,6 +92,7 @@ class ChangeCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHANGE_CAUSE_NETWORK: _ClassVar[ChangeCause]
     CHANGE_CAUSE_OPERATOR: _ClassVar[ChangeCause]
     CHANGE_CAUSE_IMPORT: _ClassVar[ChangeCause]
+    CHANGE_CAUSE_REVERTED: _ClassVar[ChangeCause]
 CARD_KIND_UNSPECIFIED: CardKind
 CARD_KIND_FPAN: CardKind
 CARD_KIND_DPAN: CardKind
@@ -145,6 +146,7 @@ CHANGE_CAUSE_CARDHOLDER: ChangeCause
 CHANGE_CAUSE_NETWORK: ChangeCause
 CHANGE_CAUSE_OPERATOR: ChangeCause
 CHANGE_CAUSE_IMPORT: ChangeCause
+CHANGE_CAUSE_REVERTED: ChangeCause
 
 class ChangeSource(_message.Message):
     __slots__ = ("principal", "update")

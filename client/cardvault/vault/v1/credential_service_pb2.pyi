@@ -142,3 +142,61 @@ class ApplyUpdatesResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[UpdateResult]
     def __init__(self, results: _Optional[_Iterable[_Union[UpdateResult, _Mapping]]] = ...) -> None: ...
+
+class UpdateFile(_message.Message):
+    __slots__ = ("channel", "file")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    file: str
+    def __init__(self, channel: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
+
+class UpdatedVersion(_message.Message):
+    __slots__ = ("token", "credential_version")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    credential_version: int
+    def __init__(self, token: _Optional[str] = ..., credential_version: _Optional[int] = ...) -> None: ...
+
+class RevertUpdatesRequest(_message.Message):
+    __slots__ = ("request_id", "source", "version", "dry_run", "page_size", "page_token")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    source: UpdateFile
+    version: UpdatedVersion
+    dry_run: bool
+    page_size: int
+    page_token: str
+    def __init__(self, request_id: _Optional[str] = ..., source: _Optional[_Union[UpdateFile, _Mapping]] = ..., version: _Optional[_Union[UpdatedVersion, _Mapping]] = ..., dry_run: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class RevertedCard(_message.Message):
+    __slots__ = ("token", "disposition", "previous_credential_version", "credential_version", "card", "error")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DISPOSITION_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_CREDENTIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    disposition: _update_pb2.RevertDisposition
+    previous_credential_version: int
+    credential_version: int
+    card: _card_pb2.Card
+    error: _status_pb2.Status
+    def __init__(self, token: _Optional[str] = ..., disposition: _Optional[_Union[_update_pb2.RevertDisposition, str]] = ..., previous_credential_version: _Optional[int] = ..., credential_version: _Optional[int] = ..., card: _Optional[_Union[_card_pb2.Card, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class RevertUpdatesResponse(_message.Message):
+    __slots__ = ("cards", "next_page_token", "dropped_parked")
+    CARDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_PARKED_FIELD_NUMBER: _ClassVar[int]
+    cards: _containers.RepeatedCompositeFieldContainer[RevertedCard]
+    next_page_token: str
+    dropped_parked: int
+    def __init__(self, cards: _Optional[_Iterable[_Union[RevertedCard, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., dropped_parked: _Optional[int] = ...) -> None: ...

@@ -46,6 +46,11 @@ class CredentialServiceStub:
                 request_serializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.ApplyUpdatesRequest.SerializeToString,
                 response_deserializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.ApplyUpdatesResponse.FromString,
                 _registered_method=True)
+        self.RevertUpdates = channel.unary_unary(
+                '/cardvault.vault.v1.CredentialService/RevertUpdates',
+                request_serializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.RevertUpdatesRequest.SerializeToString,
+                response_deserializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.RevertUpdatesResponse.FromString,
+                _registered_method=True)
 
 
 class CredentialServiceServicer:
@@ -69,9 +74,25 @@ class CredentialServiceServicer:
         """ApplyUpdates takes up to 1,000 answers. The updater decides what an answer says (outcome); the
         vault decides what it does (disposition). Each is applied or refused alone, in order; answers
         are deduplicated by (update_id, token), so that the call is safe to retry. An update that breaks
-        a rule is DISPOSITION_REJECTED. Answers by number are DISPOSITION_REJECTED with
-        ERROR_REASON_UPDATE_BY_NUMBER_UNSUPPORTED until this server takes them.
+        a rule is DISPOSITION_REJECTED. An answer by number is decided for each enrolled card of the
+        merchant account that holds or held the number, and parked where no card of the tenant does and
+        it brings a number or expiry: for 10 days, until a network's update makes the number current.
         Errors: BATCH_TOO_LARGE (over 4 MiB). Needs the permission `apply_updates`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevertUpdates(self, request, context):
+        """RevertUpdates undoes what a file's answers, or one of them, did to cards. A card goes back, as a
+        new version with the contents from before, unless newer knowledge came since: of the cardholder,
+        of another answer or of an operator. Of a file it takes a page of cards a call, in the order of
+        their tokens; each card is undone whole or not at all. Safe to repeat, whole or from any page:
+        what was undone before is told and stays as it is, and the file's answers, sent again under
+        their update_ids, stay DISPOSITION_DUPLICATE. Can undo what answers did in the last 30 days at
+        least. A file that changed nothing (or is not known) has no cards and is no error.
+        Errors: CARD_NOT_FOUND, VERSION_NOT_FOUND (both only by `version`), PAGE_TOKEN_INVALID. Needs the
+        permission `revert_updates`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,6 +110,11 @@ def add_CredentialServiceServicer_to_server(servicer, server):
                     servicer.ApplyUpdates,
                     request_deserializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.ApplyUpdatesRequest.FromString,
                     response_serializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.ApplyUpdatesResponse.SerializeToString,
+            ),
+            'RevertUpdates': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevertUpdates,
+                    request_deserializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.RevertUpdatesRequest.FromString,
+                    response_serializer=cardvault_dot_vault_dot_v1_dot_credential__service__pb2.RevertUpdatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -147,6 +173,33 @@ class CredentialService:
             '/cardvault.vault.v1.CredentialService/ApplyUpdates',
             cardvault_dot_vault_dot_v1_dot_credential__service__pb2.ApplyUpdatesRequest.SerializeToString,
             cardvault_dot_vault_dot_v1_dot_credential__service__pb2.ApplyUpdatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevertUpdates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.vault.v1.CredentialService/RevertUpdates',
+            cardvault_dot_vault_dot_v1_dot_credential__service__pb2.RevertUpdatesRequest.SerializeToString,
+            cardvault_dot_vault_dot_v1_dot_credential__service__pb2.RevertUpdatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

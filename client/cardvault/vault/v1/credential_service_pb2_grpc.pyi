@@ -47,9 +47,21 @@ class CredentialServiceStub:
     """ApplyUpdates takes up to 1,000 answers. The updater decides what an answer says (outcome); the
     vault decides what it does (disposition). Each is applied or refused alone, in order; answers
     are deduplicated by (update_id, token), so that the call is safe to retry. An update that breaks
-    a rule is DISPOSITION_REJECTED. Answers by number are DISPOSITION_REJECTED with
-    ERROR_REASON_UPDATE_BY_NUMBER_UNSUPPORTED until this server takes them.
+    a rule is DISPOSITION_REJECTED. An answer by number is decided for each enrolled card of the
+    merchant account that holds or held the number, and parked where no card of the tenant does and
+    it brings a number or expiry: for 10 days, until a network's update makes the number current.
     Errors: BATCH_TOO_LARGE (over 4 MiB). Needs the permission `apply_updates`.
+    """
+    RevertUpdates: _grpc.UnaryUnaryMultiCallable[_credential_service_pb2.RevertUpdatesRequest, _credential_service_pb2.RevertUpdatesResponse]
+    """RevertUpdates undoes what a file's answers, or one of them, did to cards. A card goes back, as a
+    new version with the contents from before, unless newer knowledge came since: of the cardholder,
+    of another answer or of an operator. Of a file it takes a page of cards a call, in the order of
+    their tokens; each card is undone whole or not at all. Safe to repeat, whole or from any page:
+    what was undone before is told and stays as it is, and the file's answers, sent again under
+    their update_ids, stay DISPOSITION_DUPLICATE. Can undo what answers did in the last 30 days at
+    least. A file that changed nothing (or is not known) has no cards and is no error.
+    Errors: CARD_NOT_FOUND, VERSION_NOT_FOUND (both only by `version`), PAGE_TOKEN_INVALID. Needs the
+    permission `revert_updates`.
     """
 
 @_typing.type_check_only
@@ -71,9 +83,21 @@ class CredentialServiceAsyncStub(CredentialServiceStub):
     """ApplyUpdates takes up to 1,000 answers. The updater decides what an answer says (outcome); the
     vault decides what it does (disposition). Each is applied or refused alone, in order; answers
     are deduplicated by (update_id, token), so that the call is safe to retry. An update that breaks
-    a rule is DISPOSITION_REJECTED. Answers by number are DISPOSITION_REJECTED with
-    ERROR_REASON_UPDATE_BY_NUMBER_UNSUPPORTED until this server takes them.
+    a rule is DISPOSITION_REJECTED. An answer by number is decided for each enrolled card of the
+    merchant account that holds or held the number, and parked where no card of the tenant does and
+    it brings a number or expiry: for 10 days, until a network's update makes the number current.
     Errors: BATCH_TOO_LARGE (over 4 MiB). Needs the permission `apply_updates`.
+    """
+    RevertUpdates: _aio.UnaryUnaryMultiCallable[_credential_service_pb2.RevertUpdatesRequest, _credential_service_pb2.RevertUpdatesResponse]  # type: ignore[assignment]
+    """RevertUpdates undoes what a file's answers, or one of them, did to cards. A card goes back, as a
+    new version with the contents from before, unless newer knowledge came since: of the cardholder,
+    of another answer or of an operator. Of a file it takes a page of cards a call, in the order of
+    their tokens; each card is undone whole or not at all. Safe to repeat, whole or from any page:
+    what was undone before is told and stays as it is, and the file's answers, sent again under
+    their update_ids, stay DISPOSITION_DUPLICATE. Can undo what answers did in the last 30 days at
+    least. A file that changed nothing (or is not known) has no cards and is no error.
+    Errors: CARD_NOT_FOUND, VERSION_NOT_FOUND (both only by `version`), PAGE_TOKEN_INVALID. Needs the
+    permission `revert_updates`.
     """
 
 class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,9 +128,27 @@ class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
         """ApplyUpdates takes up to 1,000 answers. The updater decides what an answer says (outcome); the
         vault decides what it does (disposition). Each is applied or refused alone, in order; answers
         are deduplicated by (update_id, token), so that the call is safe to retry. An update that breaks
-        a rule is DISPOSITION_REJECTED. Answers by number are DISPOSITION_REJECTED with
-        ERROR_REASON_UPDATE_BY_NUMBER_UNSUPPORTED until this server takes them.
+        a rule is DISPOSITION_REJECTED. An answer by number is decided for each enrolled card of the
+        merchant account that holds or held the number, and parked where no card of the tenant does and
+        it brings a number or expiry: for 10 days, until a network's update makes the number current.
         Errors: BATCH_TOO_LARGE (over 4 MiB). Needs the permission `apply_updates`.
+        """
+
+    @_abc_1.abstractmethod
+    def RevertUpdates(
+        self,
+        request: _credential_service_pb2.RevertUpdatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credential_service_pb2.RevertUpdatesResponse, _abc.Awaitable[_credential_service_pb2.RevertUpdatesResponse]]:
+        """RevertUpdates undoes what a file's answers, or one of them, did to cards. A card goes back, as a
+        new version with the contents from before, unless newer knowledge came since: of the cardholder,
+        of another answer or of an operator. Of a file it takes a page of cards a call, in the order of
+        their tokens; each card is undone whole or not at all. Safe to repeat, whole or from any page:
+        what was undone before is told and stays as it is, and the file's answers, sent again under
+        their update_ids, stay DISPOSITION_DUPLICATE. Can undo what answers did in the last 30 days at
+        least. A file that changed nothing (or is not known) has no cards and is no error.
+        Errors: CARD_NOT_FOUND, VERSION_NOT_FOUND (both only by `version`), PAGE_TOKEN_INVALID. Needs the
+        permission `revert_updates`.
         """
 
 def add_CredentialServiceServicer_to_server(servicer: CredentialServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

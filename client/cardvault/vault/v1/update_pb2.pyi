@@ -41,6 +41,18 @@ class Disposition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DISPOSITION_CONFLICT: _ClassVar[Disposition]
     DISPOSITION_NOT_FOUND: _ClassVar[Disposition]
     DISPOSITION_REJECTED: _ClassVar[Disposition]
+
+class RevertDisposition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVERT_DISPOSITION_UNSPECIFIED: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_REVERTED: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_PARTLY_REVERTED: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_KEPT_NEWER: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_KEPT_PURGED: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_ALREADY_REVERTED: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_NOTHING_TO_REVERT: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_GONE: _ClassVar[RevertDisposition]
+    REVERT_DISPOSITION_FAILED: _ClassVar[RevertDisposition]
 UPDATE_OUTCOME_UNSPECIFIED: UpdateOutcome
 UPDATE_OUTCOME_PAN_UPDATED: UpdateOutcome
 UPDATE_OUTCOME_EXPIRY_UPDATED: UpdateOutcome
@@ -71,6 +83,15 @@ DISPOSITION_PARKED: Disposition
 DISPOSITION_CONFLICT: Disposition
 DISPOSITION_NOT_FOUND: Disposition
 DISPOSITION_REJECTED: Disposition
+REVERT_DISPOSITION_UNSPECIFIED: RevertDisposition
+REVERT_DISPOSITION_REVERTED: RevertDisposition
+REVERT_DISPOSITION_PARTLY_REVERTED: RevertDisposition
+REVERT_DISPOSITION_KEPT_NEWER: RevertDisposition
+REVERT_DISPOSITION_KEPT_PURGED: RevertDisposition
+REVERT_DISPOSITION_ALREADY_REVERTED: RevertDisposition
+REVERT_DISPOSITION_NOTHING_TO_REVERT: RevertDisposition
+REVERT_DISPOSITION_GONE: RevertDisposition
+REVERT_DISPOSITION_FAILED: RevertDisposition
 
 class UpdateSource(_message.Message):
     __slots__ = ("channel", "file", "record", "raw_code")

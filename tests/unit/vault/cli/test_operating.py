@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from chassis.endings import until_signalled
@@ -88,6 +89,18 @@ def test_migrate_says_where_the_schema_stands(data: Path) -> None:
     assert (result.exit_code, "is at this version's schema" in result.output) == (0, True)
     result = _run("migrate", env=_env(data, CARDVAULT_DATABASE_URL="memory:"))
     assert (result.exit_code, "nothing to migrate" in result.output) == (0, True)
+
+
+def test_the_updater_may_undo_what_it_brought(data: Path) -> None:
+    roles = yaml.safe_load((data / "policy.yaml").read_text())["roles"]
+    assert {"apply_updates", "revert_updates"} <= set(roles["updater"]["allow"])
+
+
+def test_answers_are_remembered_for_as_long_as_their_files_can_be_undone(data: Path) -> None:
+    env = _env(data, CARDVAULT_SUPERSEDED_RETENTION="P1D", CARDVAULT_ANSWER_RETENTION="P30D")
+    result = _run("check-config", env=env)
+    assert result.exit_code != 0
+    assert "31 days" in result.output
 
 
 def test_a_policy_is_shown_or_refused(data: Path, tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def test_only_like_is_compared_with_like(
         assert age_of(card, intent) is expected
 
 
-@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.NETWORK}))
+# Of what was undone, the line decides: who made the version below it (test_reverts.py).
+@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.NETWORK, Cause.REVERTED}))
 def test_against_a_persons_change_the_version_decides_whatever_the_times(cause: Cause) -> None:
     card = CARD._replace(version_cause=cause.value, event_time=50)
     assert age_of(card, answer("tok", Outcome.CLOSED, asked=1, event=99)) is OLDER

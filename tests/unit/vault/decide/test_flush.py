@@ -11,6 +11,7 @@ from tests.doubles.decide_bench import (
     DAY_US,
     DecideBench,
     answer,
+    by_number,
     card_in,
     edit,
     entry_of,
@@ -23,6 +24,7 @@ from vault.domain.audit import GENESIS, ChainHead, chained_hash
 from vault.domain.card import Status
 from vault.domain.intents import (
     DeleteCard,
+    DropParked,
     EndChains,
     EraseCard,
     FindNumber,
@@ -30,6 +32,8 @@ from vault.domain.intents import (
     Note,
     NoteDecline,
     PurgeVersion,
+    ReleaseParked,
+    RevertUpdates,
     SetStatus,
     UndeleteCard,
 )
@@ -56,12 +60,20 @@ INTENTS: dict[str, tuple[str, bool, Make]] = {
         True,
         lambda token: answer(token, UpdateOutcome.PAN_UPDATED, asked=2, number=3),
     ),
+    "answer by number": (
+        "card.apply_update",
+        True,
+        lambda _token: by_number(4, UpdateOutcome.PAN_UPDATED, number=3),
+    ),
+    "revert": ("card.revert_updates", True, lambda token: RevertUpdates(token, "cyb/f-1")),
     "erase": ("card.erase", True, EraseCard),
     "purge": ("card.purge_version", False, lambda token: PurgeVersion(token, 1)),
     "note": ("vault.stop", False, lambda _token: Note("vault.stop", "ok")),
     "reap": ("vault.reap", False, lambda _token: EndChains((DEAD,))),
 }
-NEVER_REFUSED_FOR_A_CARD = {"add", "find", "answer", "note", "reap"}
+SAID = {"answer": "applied", "answer by number": "applied", "revert": "reverted"}
+NEVER_REFUSED_FOR_A_CARD = {"add", "find", "answer", "answer by number", "note", "reap"}
+OF_NO_CARD = {ReleaseParked, DropParked}  # about what waits for one: test_parked.py
 
 
 @pytest.fixture
@@ -78,6 +90,8 @@ def ready(bench: DecideBench, name: str) -> str:
     bench.clock.advance(181 * 86_400)
     if name == "erase":
         bench.card(DeleteCard(token, 0, 0))
+    if name == "revert":
+        bench.update(answer(token, UpdateOutcome.CLOSED, asked=2))
     if name == "undelete":
         bench.card(DeleteCard(token, 0, DAY_US))
     return token
@@ -85,7 +99,7 @@ def ready(bench: DecideBench, name: str) -> str:
 
 def test_every_intent_has_a_case_here() -> None:
     covered = {type(make("tok")) for _action, _changes, make in INTENTS.values()}
-    assert covered == set(DECISIONS)
+    assert covered | OF_NO_CARD == set(DECISIONS)
 
 
 @pytest.mark.parametrize("name", INTENTS)
@@ -101,7 +115,7 @@ def test_success_leaves_one_audit_record_and_one_event_if_it_changed_the_card(
     assert len(row.record) > 0
     assert (record["action"], record["tenant"]) == (action, "demo")
     assert record["principal"] == "spiffe://test/app"
-    assert record["result"] == ("applied" if name == "answer" else "ok")
+    assert record["result"] == SAID.get(name, "ok")
     revisions = [change.card.revision for change in bench.delta.cards.values()]
     assert [event.revision for event in bench.delta.outbox] == revisions
     assert len(revisions) == changes
@@ -233,7 +247,7 @@ def test_a_replay_after_erasure_shows_the_tombstone(bench: DecideBench) -> None:
 
 def test_a_search_and_a_note_name_no_card_and_want_none() -> None:
     entries = [entry_of(Note("x", "ok", "", "tok_1")), entry_of(FindNumber(pan(1), "dispute"))]
-    want = wants_of(entries, {"demo": keys_of("demo")})
+    want = wants_of(entries, {"demo": keys_of("demo")}, 0)
     assert (want.cards, want.siblings) == (set(), set())
 
 

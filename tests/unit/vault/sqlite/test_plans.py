@@ -47,6 +47,9 @@ EXPECTED: dict[str, list[str]] = {
     "HOLDERS_NOW": [NUMBER],
     "HOLDERS_BEFORE": [OLD_NUMBER, CARD],
     "APPLIED": ["applied_updates (tenant=? AND update_id=? AND token=?)"],
+    "PARKED": ["parked_updates_by_number (tenant=? AND mac=?)"],
+    "PARKED_IDS": ["parked_updates_by_id (tenant=? AND update_id=?)"],
+    "PARKED_DAYS": ["parked_updates_by_day (tenant=? AND channel=? AND day=?)"],
     "MOVE_HEAD": ["chains (chain=?)", CONTROL],
     "FIRST_HEAD": [CONTROL],
     "END_CHAINS": ["chains (chain=?)"],
@@ -63,6 +66,9 @@ EXPECTED: dict[str, list[str]] = {
     "DROP_POINTERS": [POINTER],
     "ADD_REQUESTS": [],
     "ADD_APPLIED": [],
+    "ADD_PARKED": [],
+    "LOOK_PARKED": ["parked_updates_by_id (tenant=? AND update_id=?)"],
+    "DROP_PARKED": ["parked_updates_by_id (tenant=? AND update_id=?)"],
     "ADD_OUTBOX": [],
     "VERSIONS_BELOW": ["card_versions_by_number (tenant=? AND token=? AND credential_version<?)"],
     "PAST_GRACE": ["cards_past_grace (purge_time<?)"],
@@ -72,6 +78,21 @@ EXPECTED: dict[str, list[str]] = {
     "PURGE_ANSWERS": [
         "applied_updates (tenant=? AND update_id=? AND token=?)",
         "applied_updates_by_time (time<?)",
+    ],
+    "IMPRINTS": ["imprints_by_card (tenant=? AND token=?)"],
+    "ADD_IMPRINTS": [],
+    "UNDO_IMPRINTS": ["imprints_by_card (tenant=? AND token=? AND revision=? AND update_id=?)"],
+    "DROP_IMPRINTS": ["imprints_by_card (tenant=? AND token=?)"],
+    "CHANGED_BY": ["imprints_by_source (tenant=? AND source=? AND token>?)"],
+    "PARKED_BY": ["parked_updates_by_file (file=? AND channel=? AND tenant=? AND update_id>?)"],
+    "PURGE_IMPRINTS": [
+        "imprints_by_card (tenant=? AND token=? AND revision=? AND update_id=?)",
+        "imprints_by_time (time<?)",
+    ],
+    "PARKED_DUE": ["parked_updates_due (look_time>? AND look_time<?)"],
+    "PURGE_PARKED": [
+        "parked_updates_by_id (tenant=? AND update_id=?)",
+        "parked_updates_by_purge_time (purge_time<?)",
     ],
     "OPEN_CHAINS": ["chains_by_end (ended=?)"],
     "CHAIN_RECORDS": ["audit_by_sequence (chain=? AND sequence>?)"],
@@ -95,11 +116,13 @@ ALIASES = {
     "e": "existing_cards",
     "v": "card_versions",
     "a": "applied_updates",
+    "p": "parked_updates",
+    "i": "imprints",
 }
 # Reading a flush's own rows (k) is no scan of a table.
 COMPLETE = re.compile("(SELECT|INSERT|UPDATE|DELETE)[^$]*$")
 HARMLESS = re.compile(
-    r"(SCAN (\d+-ROW VALUES CLAUSE|CONSTANT ROW|k|\(subquery-\d+\))"
+    r"(SCAN (\d+-ROW VALUES CLAUSE|(\d+ )?CONSTANT ROWS?|k|\(subquery-\d+\))"
     r"|(CORRELATED )?(LIST|SCALAR) SUBQUERY \d+|(CO-ROUTINE|MATERIALIZE) (k|\(subquery-\d+\))"
     r"|CREATE BLOOM FILTER)$"
 )
@@ -163,6 +186,10 @@ def fill(db: apsw.Connection, rows: int, first: int = 1) -> None:
         INSERT INTO checkpoints SELECT i, i, x'00', '', x'00' FROM n;
         INSERT INTO outbox SELECT 'demo', 'tok_' || i, 1, '', x'00', 0 FROM n;
         INSERT INTO data_keys SELECT CAST(i AS BLOB), 'demo', '', 'RETIRED', i, '', x'00' FROM n;
+        INSERT INTO parked_updates SELECT 'demo', 'u' || i, CAST(i AS BLOB), 'c', 'f', i % 10, i,
+            CASE i % 50 WHEN 0 THEN i ELSE 0 END, i, x'00' FROM n;
+        INSERT INTO imprints SELECT 'demo', 'tok_' || i, 2, 'u' || i, 'c/f' || i % 90, 1, 1, '', '',
+            i FROM n;
         INSERT INTO applied_updates SELECT 'demo', 'u' || i, 'tok_' || i, '', i FROM n;
         """  # noqa: S608 - a number of our own
     ).fetchall()

@@ -8,7 +8,8 @@ import pytest
 from tests.doubles.clocks import FakeClock
 from tests.doubles.vault_ports_ledger import FakeHousekeeping, FakeLedger
 from vault.domain.card import Card, CardKey, Hold, HoldType, pack_holds
-from vault.domain.intents import EraseCard, PurgeVersion
+from vault.domain.intents import EraseCard, PurgeVersion, ReleaseParked
+from vault.usecases.ledger.state import NumberKey
 from vault.usecases.ports import CommitInDoubt, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from vault.usecases.sweeper import DAY_US, PRINCIPAL, Sweeper, SweepLimits
 
@@ -97,7 +98,7 @@ async def test_a_turn_is_bounded_and_the_next_goes_on(bench: Bench) -> None:
 async def test_held_cards_do_not_make_it_spin(bench: Bench) -> None:
     bench.housekeeping.due = [bench.card(f"tok_{n}", holds=HELD) for n in range(20)]
     await bench.sweeper.sweep()
-    assert bench.housekeeping.calls == 4
+    assert bench.housekeeping.calls == 7
 
 
 async def test_request_ids_are_kept_for_more_than_a_day(bench: Bench) -> None:
@@ -116,6 +117,32 @@ async def test_answers_of_updaters_are_kept_for_longer_than_they_may_come_again(
     await bench.sweeper.sweep()
     assert bench.housekeeping.answers_before == bench.clock.now_us() - 400 * DAY_US
     assert bench.sweeper.counts.purged_answers == 25
+
+
+async def test_what_can_be_undone_goes_with_the_memory_of_the_answers(bench: Bench) -> None:
+    bench.housekeeping.imprints = 25
+    await bench.sweeper.sweep()
+    assert bench.housekeeping.imprints_before == bench.clock.now_us() - 400 * DAY_US
+    assert bench.sweeper.counts.purged_imprints == 25
+    with pytest.raises(ValueError, match="31 days"):
+        SweepLimits(answer_age_us=31 * DAY_US - 1)
+
+
+async def test_parked_answers_go_when_their_time_is_over(bench: Bench) -> None:
+    bench.housekeeping.waited = 25
+    await bench.sweeper.sweep()
+    assert (bench.housekeeping.waited, bench.sweeper.counts.purged_parked) == (0, 25)
+
+
+async def test_parked_answers_that_are_due_are_decided_again_in_bounded_parts(bench: Bench) -> None:
+    bench.housekeeping.parked = [NumberKey(f"t-{at}", bytes([at])) for at in range(35)]
+    await bench.sweeper.sweep()
+    entries = bench.ledger.entries
+    assert [entry.caller.tenant for entry in entries] == [f"t-{at}" for at in range(30)]
+    assert [entry.intent for entry in entries] == [ReleaseParked(bytes([at])) for at in range(30)]
+    assert {entry.caller.principal for entry in entries} == {PRINCIPAL}
+    await bench.sweeper.sweep()
+    assert bench.sweeper.counts.looked_at_parked == 35
 
 
 async def test_a_full_queue_is_tried_again_at_the_next_turn(bench: Bench) -> None:

@@ -1,0 +1,23 @@
+"""What answers left on cards can be undone: `schema/0006.sql`."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the table; an older release knows nothing of it and goes on."""
+    files = resources.files("vault.adapters.postgres")
+    op.execute(files.joinpath("schema", "0006.sql").read_text("utf-8"))
+
+
+def downgrade() -> None:
+    """Refuse: a contract step is a revision of its own."""
+    raise NotImplementedError("revisions go forward only")
