@@ -2,23 +2,17 @@
 
 import contextlib
 import hashlib
-import itertools
 import os
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from updater.simulator.errors import SimulatorError
+from updater.simulator.formats import Format
 
-# Plaintext is 10 MB at most; OpenPGP adds little.
-MAX_CIPHERTEXT: Final = 11_000_000
-_MAX_PENDING: Final = 1_000
+_MAX_FRESH: Final = 1_000
 _SLOW_CHUNKS: Final = 8
-_REQUEST_NAME: Final = re.compile(
-    r"(?P<merchant>[A-Za-z0-9_-]{1,30})\.(?P<batch>[0-9]{1,30})\.au\.request\.pan\.csv\.pgp"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +22,13 @@ class Incoming:
     name: str
     merchant: str
     batch: str
-    ciphertext: bytes
+    ciphertext: bytes = field(repr=False)
+    digest: str  # SHA-256 of the ciphertext, in hexadecimal
 
     @property
-    def digest(self) -> str:
-        """Return the SHA-256 of the ciphertext, in hexadecimal."""
-        return hashlib.sha256(self.ciphertext).hexdigest()
+    def identity(self) -> str:
+        """Return what this very file is known by."""
+        return f"{self.name} {self.digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +36,57 @@ class Parcel:
     """Hold one file to deliver: a name in the inbox, and ciphertext."""
 
     name: str
-    ciphertext: bytes
+    ciphertext: bytes = field(repr=False)
 
 
 class Exchange:
     """Wrap `<root>/outbox` (ours to read, never to change) and `<root>/inbox` (ours to fill)."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, form: Format) -> None:
         self._outbox: Final = root / "outbox"
         self._inbox: Final = root / "inbox"
+        self._names: Final = form.request_name
+        # OpenPGP adds little to the plain text.
+        self._max: Final = form.max_bytes + form.max_bytes // 10
+        self._looked_at: Final[dict[str, tuple[int, int, int]]] = {}
         for directory in (self._outbox, self._inbox):
             if not directory.is_dir():
                 raise SimulatorError(f"the exchange has no directory {directory.name}")
 
-    def pending(self) -> Iterator[Incoming]:
-        """Yield request files by name, at most a thousand a pass; other names are not looked at."""
+    def is_too_large(self, incoming: Incoming) -> bool:
+        """Tell whether a file was longer than what was read of it."""
+        return len(incoming.ciphertext) > self._max
+
+    def fresh(self) -> Iterator[Incoming]:
+        """Yield request files that were not yielded as they are, by name, a thousand a pass.
+
+        Other names are not looked at. After a restart every file is fresh once more.
+        """
         names = sorted(entry.name for entry in self._outbox.iterdir())
-        matches = filter(None, map(_REQUEST_NAME.fullmatch, names))
-        for match in itertools.islice(matches, _MAX_PENDING):
-            # A file may be taken away meanwhile; a link might lead out of the exchange.
+        left = _MAX_FRESH
+        for name in filter(self._names.fullmatch, names):
+            # A file may be taken away meanwhile.
             with contextlib.suppress(OSError):
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-                with os.fdopen(os.open(self._outbox / match[0], flags), "rb") as file:
-                    content = file.read(MAX_CIPHERTEXT + 1)
-                yield Incoming(match[0], match["merchant"], match["batch"], content)
+                found = (self._outbox / name).lstat()
+                stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+                if self._looked_at.get(name) == stamp:
+                    continue
+                yield self.read(name)
+                self._looked_at[name] = stamp
+                left -= 1
+                if left == 0:
+                    return
+
+    def read(self, name: str) -> Incoming:
+        """Read one request file. Raises OSError: it is gone, or a link that might lead outside."""
+        match = self._names.fullmatch(name)
+        if match is None:
+            raise FileNotFoundError(name)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(self._outbox / name, flags), "rb") as file:
+            content = file.read(self._max + 1)
+        digest = hashlib.sha256(content).hexdigest()
+        return Incoming(name, match["merchant"], match["batch"], content, digest)
 
     def stage(self, parcel: Parcel) -> None:
         """Write the parcel durably under a hidden name, which `release` turns into the real one."""

@@ -1,5 +1,6 @@
 """Keep the issuers' side of the truth: what became of each card, decided by a seed alone."""
 
+import bisect
 import hashlib
 import hmac
 import itertools
@@ -10,11 +11,13 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from updater.simulator.numbers import CardNumber
-from updater.simulator.reissue import demanded, flipped, renumbered
+from updater.simulator.reissue import demanded, flipped, renumbered, stray, was_renumbered
+
+MAX_STEPS: Final = 4
 
 
 class Outcome(StrEnum):
-    """Say what became of a card. Values are response codes, but for BRAND, which is sent as NAN."""
+    """Say what became of a card. Values are CyberSource's codes, but BRAND (a NAN) and OPT."""
 
     CURRENT = "CUR"
     NEW_NUMBER = "NAN"
@@ -24,11 +27,7 @@ class Outcome(StrEnum):
     BRAND_CHANGE = "BRAND"
     NO_MATCH = "NUP"
     UNAVAILABLE = "UNA"
-
-    @property
-    def code(self) -> str:
-        """Return the response code of account-updater.md section 4.1."""
-        return "NAN" if self is Outcome.BRAND_CHANGE else self.value
+    OPTED_OUT = "OPT"  # Amex's DEC 862; elsewhere as the format tells it
 
 
 class Expiry(NamedTuple):
@@ -41,7 +40,7 @@ class Expiry(NamedTuple):
 class Rates:
     """Hold the share of each outcome in percent. Raises ValueError unless they sum to 100."""
 
-    __slots__ = ("shares",)
+    __slots__ = ("_limits", "_outcomes", "shares")
 
     def __init__(self, shares: Mapping[Outcome, float]) -> None:
         if any(not share >= 0 for share in shares.values()):  # refuses NaN too
@@ -49,14 +48,13 @@ class Rates:
         if not abs(sum(shares.values()) - 100) < 1e-9:
             raise ValueError("the rates must sum to 100")
         self.shares: Final = MappingProxyType(dict(shares))
+        self._outcomes: Final = [each for each in Outcome if shares.get(each, 0) > 0]
+        self._limits: Final = list(itertools.accumulate(shares[each] for each in self._outcomes))
 
     def pick(self, draw: float) -> Outcome:
         """Return the outcome at `draw`, which is in [0, 1)."""
-        outcomes = [outcome for outcome in Outcome if self.shares.get(outcome, 0) > 0]
-        limits = itertools.accumulate(self.shares[outcome] for outcome in outcomes)
-        return next(
-            (o for o, top in zip(outcomes, limits, strict=True) if draw * 100 < top), outcomes[-1]
-        )
+        index = bisect.bisect_right(self._limits, draw * 100)
+        return self._outcomes[min(index, len(self._outcomes) - 1)]
 
 
 DEFAULT_RATES: Final = Rates(
@@ -85,13 +83,20 @@ class Truth:
 class IssuerLedger:
     """Answer for every issuer. Pure: the same seed, rates and question give the same truth.
 
+    `chains` is how many percent of renumbered cards were renumbered once more by now, and so on;
+    `cycles`, how many percent of renumbered ones got their first number back.
+
     No two numbers get one new number, unless `demand` forces it. A question about an expiry that
     the issuer already gave is answered CUR, so asking again after applying changes nothing.
     """
 
-    def __init__(self, seed: int, rates: Rates = DEFAULT_RATES) -> None:
+    def __init__(
+        self, seed: int, rates: Rates = DEFAULT_RATES, *, chains: float = 0, cycles: float = 0
+    ) -> None:
         self._key: Final = hashlib.sha256(b"cardvault issuer ledger 1 %d" % seed).digest()
         self._rates: Final = rates
+        self._chains: Final = chains / 100
+        self._cycles: Final = cycles / 100
 
     def truth(
         self, pan: CardNumber, expiry: Expiry | None = None, *, demand: Outcome | None = None
@@ -102,7 +107,10 @@ class IssuerLedger:
         `reissue`) becomes, for a brand change, one of the same brand, and else CUR; a new expiry
         needs an asked one below 2094, else CUR.
         """
-        outcome = demand or self._rates.pick(self._draw("outcome", pan))
+        if demand is None and self._goes_on(pan):
+            outcome = Outcome.NEW_NUMBER
+        else:
+            outcome = demand or self._rates.pick(self._draw("outcome", pan))
         if outcome in {Outcome.NEW_NUMBER, Outcome.BRAND_CHANGE}:
             return self._new_number(pan, expiry, outcome, insist=demand is not None)
         if outcome is Outcome.NEW_EXPIRY:
@@ -115,9 +123,45 @@ class IssuerLedger:
             return Truth(outcome, new_expiry=later)
         return Truth(outcome)
 
+    def steps(
+        self, pan: CardNumber, expiry: Expiry | None = None, *, demand: Outcome | None = None
+    ) -> tuple[Truth, ...]:
+        """Return what became of `pan`, then what became of its successor, and so on: a chain.
+
+        One truth, unless the card was renumbered (not to another brand) and `chains` or `cycles`
+        say more. A successor that is asked about itself gives the rest of the same chain.
+        """
+        first = self.truth(pan, expiry, demand=demand)
+        if first.outcome is not Outcome.NEW_NUMBER or first.new_pan is None:
+            return (first,)
+        known = first.new_expiry or expiry
+        if self._cycles and self._draw("cycle", pan) < self._cycles:
+            later = self._later(pan, known) if known else None
+            return first, Truth(Outcome.NEW_NUMBER, pan, later)
+        found, new = [first], first.new_pan
+        while len(found) < MAX_STEPS and self._goes_on(new):
+            step = self._new_number(new, known, Outcome.NEW_NUMBER, insist=False)
+            if step.new_pan is None:
+                break
+            found.append(step)
+            new, known = step.new_pan, step.new_expiry or known
+        return tuple(found)
+
+    def stray(self, pan: CardNumber, label: str) -> CardNumber:
+        """Return a number of the same range that is nobody's."""
+        return stray(self._key, pan, label)
+
+    def expiry_on_card(self, pan: CardNumber, expiry: Expiry) -> Expiry:
+        """Return the month and year printed on the card, the first such after `expiry`'s year."""
+        return self._later(pan, expiry) or expiry
+
     def echoes_number(self, pan: CardNumber) -> bool:
         """Tell whether this issuer repeats the number beside a new expiry; half of them do."""
         return self._draw("echo", pan) < 0.5
+
+    def _goes_on(self, pan: CardNumber) -> bool:
+        """Tell whether a number that was given by renumbering was replaced in its turn."""
+        return self._chains > 0 and was_renumbered(pan) and self._draw("again", pan) < self._chains
 
     def _new_number(
         self, pan: CardNumber, expiry: Expiry | None, outcome: Outcome, *, insist: bool

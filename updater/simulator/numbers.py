@@ -4,6 +4,7 @@ Independent of `cards/` on purpose: an oracle that shares the code it judges fin
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NoReturn
 
 _BRANDS: Final[tuple[tuple[str, int, int], ...]] = (
@@ -43,6 +44,10 @@ LENGTHS: Final[Mapping[str, frozenset[int]]] = {
 }
 
 
+# Twice a digit, and the digits of that summed.
+_DOUBLED: Final = dict(zip("0123456789", (0, 2, 4, 6, 8, 1, 3, 5, 7, 9), strict=True))
+
+
 class CardNumber:
     """Hold 12 to 19 digits, Luhn-valid or not. Raises ValueError, which never quotes the input."""
 
@@ -77,10 +82,7 @@ class CardNumber:
 
 def check_digit(body: str) -> str:
     """Return the digit that makes `body` plus it Luhn-valid (ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for position, digit in enumerate(reversed(body)):
-        value = int(digit) * (2 if position % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
+    total = sum(map(int, body[-2::-2])) + sum(map(_DOUBLED.__getitem__, body[-1::-2]))
     return str(-total % 10)
 
 
@@ -91,6 +93,11 @@ def is_luhn_valid(digits: str) -> bool:
 
 def brand_of(digits: str) -> str | None:
     """Return the brand by prefix alone, or None for an unknown one."""
+    return _brand_of_prefix(digits[:4])
+
+
+@lru_cache(maxsize=10_000)
+def _brand_of_prefix(digits: str) -> str | None:
     for brand, first, last in _BRANDS:
         width = len(str(first))
         if len(digits) >= width and first <= int(digits[:width]) <= last:

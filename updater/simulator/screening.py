@@ -1,6 +1,10 @@
-"""Judge one question before any network is asked: CyberSource's DEC reasons 801 to 806."""
+"""Judge one question before any network is asked: CyberSource's DEC reasons 801 to 806.
+
+They are used as names for what is wrong in every format; each spells them as it can.
+"""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from updater.simulator.ledger import Expiry
@@ -17,13 +21,16 @@ UNKNOWN_TYPE: Final = "806"
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """Hold a question that may go to the issuers."""
+    """Hold a question that may go to the issuers. `expiry` is None where it was not said."""
 
     pan: CardNumber
-    expiry: Expiry
+    expiry: Expiry | None
+    brand: str
 
 
-def screen(question: Question, supported_brands: frozenset[str]) -> Screened | str:
+def screen(
+    question: Question, supported_brands: frozenset[str], *, expiry_required: bool = True
+) -> Screened | str:
     """Return the card asked about, or the reason code of the first thing wrong with it."""
     digits = question.number
     if not (digits and digits.isascii() and digits.isdigit()):
@@ -37,12 +44,23 @@ def screen(question: Question, supported_brands: frozenset[str]) -> Screened | s
         return BAD_LENGTH_FOR_TYPE
     if not is_luhn_valid(digits):
         return BAD_CHECK_DIGIT
-    expiry = _expiry(question.month, question.year)
-    return BAD_EXPIRY if expiry is None else Screened(CardNumber(digits), expiry)
+    absent = question.month == "00" or (question.month + question.year).isspace()
+    expiry = None if absent and not expiry_required else _expiry(question.month, question.year)
+    return BAD_EXPIRY if expiry == _BAD else Screened(CardNumber(digits), expiry, brand)
 
 
-def _expiry(month: str, year: str) -> Expiry | None:
+def asked_expiry(question: Question) -> Expiry | None:
+    """Return the expiry of a question, None if it has none or no good one."""
+    found = _expiry(question.month, question.year)
+    return None if found == _BAD else found
+
+
+_BAD: Final = Expiry(0, 0)
+
+
+@lru_cache(maxsize=5_000)
+def _expiry(month: str, year: str) -> Expiry:
     text = month + year
     if len(month) != 2 or len(year) != 2 or not (text.isascii() and text.isdigit()):
-        return None
-    return Expiry(int(month), 2000 + int(year)) if 1 <= int(month) <= 12 else None
+        return _BAD
+    return Expiry(int(month), 2000 + int(year)) if 1 <= int(month) <= 12 else _BAD

@@ -1,18 +1,10 @@
-"""Read the YAML script that sets rates, supported brands and answers for chosen cards."""
+"""Hold what a run departs from: rates, brands, days, disturbances, answers for chosen cards."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+import json
+from dataclasses import asdict, dataclass, field
 
-import yaml
-
-from updater.simulator.errors import SimulatorError
+from updater.simulator.disturbances import Disturbances
 from updater.simulator.ledger import DEFAULT_RATES, Outcome, Rates
-from updater.simulator.numbers import LENGTHS
-
-_MAX_BYTES: Final = 1_000_000
-_KEYS: Final = frozenset({"rates", "supported_brands", "overrides"})
-_SELECTORS: Final = ("ending", "reference", "ordinal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +18,16 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Hold what a run departs from: rates, supported brands, overrides (first match wins)."""
+    """Hold a script; the default departs from nothing."""
 
     rates: Rates = DEFAULT_RATES
-    # What CyberSource takes; any other known brand is DEC 804.
-    supported_brands: frozenset[str] = frozenset({"visa", "mastercard", "amex", "discover"})
-    overrides: tuple[Override, ...] = ()
+    supported_brands: frozenset[str] | None = None  # None: all that the format takes
+    overrides: tuple[Override, ...] = ()  # the first one that fits wins
+    days: tuple[float, ...] = (100,)  # the share of cards that is answered on each day, in percent
+    disturbances: Disturbances = field(default_factory=Disturbances)
 
     def demand(self, *, digits: str, reference: str, ordinal: int) -> Outcome | None:
-        """Return the outcome demanded for a record; `ordinal` is 1 for the first D record."""
+        """Return the outcome demanded for a record; `ordinal` is 1 for the first question."""
         for override in self.overrides:
             if override.selector == "ending":
                 hit = digits.endswith(str(override.value))
@@ -46,74 +39,15 @@ class Script:
                 return override.outcome
         return None
 
-
-def read_script(path: Path) -> Script:
-    """Read a script file. Raises SimulatorError, which names a key but never quotes a value."""
-    with path.open("rb") as file:
-        text = file.read(_MAX_BYTES + 1)
-    if len(text) > _MAX_BYTES:
-        raise SimulatorError("the script is larger than a megabyte")
-    try:
-        document: object = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        document = None
-    if not isinstance(document, dict) or not document.keys() <= _KEYS:
-        raise SimulatorError("the script is a mapping of: rates, supported_brands, overrides")
-    default = Script()
-    return Script(
-        _rates(document["rates"]) if "rates" in document else default.rates,
-        _brands(document["supported_brands"])
-        if "supported_brands" in document
-        else default.supported_brands,
-        _overrides(document.get("overrides", [])),
-    )
-
-
-def _rates(value: object) -> Rates:
-    if not isinstance(value, dict) or not all(_is_number(share) for share in value.values()):
-        raise SimulatorError("rates: a mapping of outcome to percent")
-    try:
-        return Rates({Outcome(outcome): float(share) for outcome, share in value.items()})
-    except ValueError:
-        raise SimulatorError("rates: outcomes are known, shares not negative, sum 100") from None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _brands(value: object) -> frozenset[str]:
-    brands = value if isinstance(value, list) else [None]
-    if not all(isinstance(brand, str) and brand in LENGTHS for brand in brands):
-        raise SimulatorError("supported_brands: a list of known brands")
-    return frozenset(brands)
-
-
-def _overrides(value: object) -> tuple[Override, ...]:
-    if not isinstance(value, list):
-        raise SimulatorError("overrides: a list")
-    return tuple(_override(index, item) for index, item in enumerate(value, start=1))
-
-
-def _override(index: int, item: object) -> Override:
-    if not isinstance(item, dict) or len(item) != 2 or "outcome" not in item:
-        raise SimulatorError(f"overrides, {index}: one of ending, reference, ordinal; and outcome")
-    selector = next(key for key in item if key != "outcome")
-    value = item[selector]
-    if selector not in _SELECTORS or not _is_selected_by(selector, value):
-        raise SimulatorError(
-            f"overrides, {index}: ending is 1 to 4 quoted digits, reference a quoted text, "
-            "ordinal a number from 1"
+    def text(self) -> str:
+        """Return the whole script in one form, equal for equal scripts; it holds no card data."""
+        brands = self.supported_brands
+        return json.dumps(
+            {
+                "rates": {outcome.value: self.rates.shares.get(outcome, 0) for outcome in Outcome},
+                "supported_brands": None if brands is None else sorted(brands),
+                "overrides": [asdict(override) for override in self.overrides],
+                "days": self.days,
+                "disturbances": asdict(self.disturbances),
+            }
         )
-    if not isinstance(item["outcome"], str) or item["outcome"] not in set(Outcome):
-        raise SimulatorError(f"overrides, {index}: unknown outcome")
-    return Override(selector, value, Outcome(item["outcome"]))
-
-
-def _is_selected_by(selector: str, value: object) -> bool:
-    if selector == "ordinal":
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if not isinstance(value, str):
-        return False
-    # At most four digits: a script is a plain file and must not hold a card number.
-    return selector == "reference" or (1 <= len(value) <= 4 and value.isascii() and value.isdigit())

@@ -4,17 +4,22 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pysequoia import Cert, Tsk, decrypt, encrypt
 
+from tests.unit.simulator.requests import NAMES
 from updater.simulator.acquirer import Acquirer, Answer
 from updater.simulator.exchange import Exchange
 from updater.simulator.faults import Faults
+from updater.simulator.formats import DEFAULT_FORMAT, FORMATS
 from updater.simulator.journal import Journal
 from updater.simulator.ledger import Expiry
 from updater.simulator.numbers import CardNumber, check_digit
 from updater.simulator.pgp import load_keys
+from updater.simulator.rules import Rules
 from updater.simulator.script import Script
 
 NO_FAULTS = Faults()
@@ -81,10 +86,23 @@ def read_response(text: bytes) -> list[Row]:
     return [Row(fields) for fields in details]
 
 
+class Delivered(NamedTuple):
+    """One file that arrived: its name, when, and its text, which is never printed."""
+
+    name: str
+    at: datetime
+    text: bytes
+
+    def __repr__(self) -> str:
+        return f"<Delivered {self.name} {self.at:%d %H:%M}>"
+
+
 class Site:
     """Hold an exchange directory and both sides' keys."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, form: str = DEFAULT_FORMAT) -> None:
+        self.form = FORMATS[form]
+        self.now = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the simulator's clock
         self.exchange = root / "exchange"
         self.outbox = self.exchange / "outbox"
         self.inbox = self.exchange / "inbox"
@@ -108,7 +126,7 @@ class Site:
 
     def drop(self, content: bytes, *, batch: str = "001") -> Path:
         """Put any bytes into the outbox under a request's name."""
-        path = self.outbox / f"merchant1.{batch}.au.request.pan.csv.pgp"
+        path = self.outbox / f"merchant1.{batch}.{NAMES[self.form.name]}.pgp"
         path.write_bytes(content)
         return path
 
@@ -135,6 +153,21 @@ class Site:
         """Read a batch's rejection."""
         return self.open(f"merchant1.{batch}.au.reject.txt.pgp").decode()
 
+    def deliver_all(self, *, seed: int = 7, script: Script | None = None) -> list[Delivered]:
+        """Let time pass until nothing is to come; return what arrived, in that order."""
+        before: set[str] = set(self.arrived())
+        found: list[Delivered] = []
+        with self.simulator(seed=seed, script=script) as acquirer:
+            while True:
+                for _ in acquirer.answer_pending():
+                    fresh = [name for name in self.arrived() if name not in before]
+                    before.update(fresh)
+                    found += [Delivered(name, self.now, self.open(name)) for name in fresh]
+                due = acquirer.next_due()
+                if due is None:
+                    return found
+                self.now = due
+
     def arrived(self) -> list[str]:
         """List the inbox, hidden names too."""
         return sorted(path.name for path in self.inbox.iterdir())
@@ -144,15 +177,16 @@ class Site:
         self, *, seed: int = 7, script: Script | None = None, faults: Faults = NO_FAULTS
     ) -> Iterator[Acquirer]:
         """Start an acquirer in process; leaving the block closes its journal."""
+        rules = Rules(self.form, seed, script or Script())
         with Journal(self.exchange / ".simulator" / "journal.jsonl") as journal:
             yield Acquirer(
-                exchange=Exchange(self.exchange),
+                exchange=Exchange(self.exchange, self.form),
                 journal=journal,
                 keys=load_keys(self.keys, self.simulator_keys),
-                seed=seed,
-                script=script or Script(),
+                rules=rules,
                 faults=faults,
                 wait=lambda _: None,
+                clock=lambda: self.now,
             )
 
     def run(

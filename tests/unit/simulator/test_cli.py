@@ -1,4 +1,3 @@
-import json
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.unit.simulator.exchange_site import Site, number, request_text
+from tests.unit.simulator.requests import GP, MES, request
 from updater.simulator.cli import main
 from updater.simulator.ledger import IssuerLedger
 
@@ -107,37 +107,6 @@ def test_a_disk_error_exits_1_without_a_path_or_content(site: Site) -> None:
     assert (result.exit_code, result.output) == (1, "Error: the exchange failed: Is a directory\n")
 
 
-def test_truth_prints_masked_json_lines() -> None:
-    stdin = "".join(f"{card.reveal()}\n" for card in CARDS)
-    result = invoke("truth", "--seed=7", "--numbers-from=-", stdin=stdin)
-    assert result.exit_code == 0
-    ledger = IssuerLedger(7)
-    for card, line in zip(CARDS, result.output.splitlines(), strict=True):
-        truth = ledger.truth(card)
-        assert json.loads(line) == {
-            "last4": card.last4,
-            "outcome": truth.outcome.value,
-            "new_last4": truth.new_pan.last4 if truth.new_pan else None,
-        }
-    assert holds_no_number(result.output)
-
-
-def test_truth_takes_rates_from_a_script(tmp_path: Path) -> None:
-    script = tmp_path / "script.yaml"
-    script.write_text("rates: {CCH: 100}")
-    result = invoke("truth", "--seed=7", f"--rates={script}", stdin=f"{CARDS[0].reveal()}\n")
-    assert json.loads(result.output)["outcome"] == "CCH"
-    script.write_text("rates: 1")
-    assert invoke("truth", "--seed=7", f"--rates={script}", stdin="").exit_code == 1
-
-
-def test_truth_names_the_line_of_what_is_no_number_and_does_not_quote_it() -> None:
-    result = invoke("truth", "--seed=7", stdin=f"{CARDS[0].reveal()}\n{CARDS[1].reveal()}x\n")
-    assert result.exit_code == 1
-    assert "Error: line 2 is not a card number" in result.output
-    assert holds_no_number(result.output)
-
-
 def eventually(path: Path, process: "subprocess.Popen[str]") -> bool:
     deadline = time.monotonic() + 20
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -163,3 +132,62 @@ def test_a_real_process_polls_until_it_is_told_to_stop(site: Site, number_of: in
     assert process.returncode == 0
     assert output.endswith("simulator: recovered=0 answered=2 rejected=0 records=120\n")
     assert holds_no_number(output)
+
+
+THREE_DAYS = "days: [60, 30, 10]\nduplicate_rows: 20\ncontradict: 5\nchains: 30\n"
+
+
+def test_days_come_as_the_clock_is_put_forward(site: Site, tmp_path: Path) -> None:
+    script = tmp_path / "script.yaml"
+    script.write_text(THREE_DAYS)
+    site.send(request_text(CARDS))
+    common = arguments(site, "--once", f"--rates={script}", "--now=2026-11-21T12:00:00Z")
+    outputs = [invoke(*common, f"--advance={span}").output for span in ("0s", "12h", "1d", "2.5d")]
+    assert [output.count("answered") - 1 for output in outputs] == [1, 0, 1, 1]
+    assert "answered merchant1.001.au.request.pan.csv.pgp, file 3: " in outputs[3]
+    assert len(site.arrived()) == 3
+    assert all(holds_no_number(output) for output in outputs)
+
+
+def test_each_look_may_take_days(site: Site, tmp_path: Path) -> None:
+    script = tmp_path / "script.yaml"
+    script.write_text(THREE_DAYS)
+    site.send(request_text(CARDS))
+    common = arguments(site, f"--rates={script}", "--days-per-poll=1", "--poll-interval=0.05")
+    command = [sys.executable, "-m", "updater.simulator", *common]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert eventually(site.inbox / site.response_name(mark=".3"), process)
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert "answered=3" in output
+
+
+@pytest.mark.parametrize("option", ["--now=today", "--advance=1", "--advance=-1d"])
+def test_a_bad_time_is_refused_with_a_sentence(site: Site, option: str) -> None:
+    result = invoke(*arguments(site, "--once", option))
+    assert result.exit_code == 2
+    assert "written as" in result.output or "a number and d, h, m or s" in result.output
+
+
+@pytest.mark.parametrize("form", [GP, MES])
+def test_the_other_formats_are_switched_on(tmp_path: Path, form: str) -> None:
+    site = Site(tmp_path, form)
+    site.send(request(form, CARDS))
+    result = invoke(*arguments(site, "--once", f"--format={form}"))
+    assert result.exit_code == 0
+    assert "answered=1" in result.output
+    assert len(site.arrived()) == 1
+    # A simulator of another format does not look at these names.
+    assert "answered=0" in invoke(*arguments(site, "--once")).output
+    assert holds_no_number(result.output)
+
+
+def test_a_script_is_refused_that_the_format_cannot_follow(site: Site, tmp_path: Path) -> None:
+    script = tmp_path / "script.yaml"
+    script.write_text("corrections: 5")
+    result = invoke(*arguments(site, "--once", f"--rates={script}"))
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: corrections: only gp-bigbatch-80")

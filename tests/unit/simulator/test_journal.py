@@ -29,6 +29,7 @@ def journal_of(site: Site) -> Path:
     [
         (Exchange, "stage"),
         (Exchange, "_sync_inbox"),
+        (Journal, "accept"),
         (Journal, "staged"),
         (Journal, "_append"),
         (Exchange, "release"),
@@ -91,11 +92,14 @@ def test_a_torn_last_line_is_cut_off_and_the_work_done_again(site: Site) -> None
         "not json",
         "[]",
         "{}",
-        '{"event": "delivered", "id": "unknown"}',
-        '{"event": "staged", "id": "x", "parcels": "p", "accepted": null}',
-        '{"event": "staged", "id": "x", "parcels": [], "accepted": ["m", "x"]}',
+        '{"event": "delivered", "id": "unknown", "slot": -1}',
+        '{"event": "delivered", "id": "unknown", "slot": 0}',
+        '{"event": "moved", "id": "x", "slot": -1, "parcels": [], "at": 1}',
+        '{"event": "staged", "id": "x", "slot": -1, "parcels": "p", "at": 1}',
+        '{"event": "staged", "id": "x", "slot": 0, "parcels": [], "at": 1}',
+        '{"event": "accepted", "id": "x", "batch": ["m", "x"], "came": 1, "rules": "", "due": []}',
     ],
-    ids=["text", "list", "empty", "unknown id", "parcels", "batch"],
+    ids=["text", "list", "empty", "never", "unknown", "event", "parcels", "slot", "batch"],
 )
 def test_a_damaged_line_stops_the_start(site: Site, line: str) -> None:
     site.run()
@@ -118,7 +122,8 @@ def test_the_journal_holds_names_and_digests_only(site: Site) -> None:
     site.send(request_text(CARDS))
     site.run()
     records = [json.loads(line) for line in journal_of(site).read_text().splitlines()]
-    assert [record["event"] for record in records] == ["staged", "delivered"]
-    assert set(records[0]) == {"event", "id", "parcels", "accepted"}
+    assert [record["event"] for record in records] == ["accepted", "staged", "delivered"]
+    assert set(records[0]) == {"event", "id", "batch", "came", "rules", "due"}
+    assert set(records[1]) == {"event", "id", "slot", "parcels", "at", "sent"}
     leaked = any(card.reveal()[:12] in journal_of(site).read_text() for card in CARDS)
     assert not leaked

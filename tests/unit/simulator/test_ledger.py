@@ -6,7 +6,7 @@ from tests.unit.simulator.exchange_site import number
 from updater.simulator.ledger import DEFAULT_RATES, Expiry, IssuerLedger, Outcome, Rates, Truth
 from updater.simulator.numbers import CardNumber, brand_of, is_luhn_valid
 from updater.simulator.request import Question
-from updater.simulator.response import answer_row
+from updater.simulator.rows import Row, Says
 
 ASKED = Expiry(11, 2027)
 RANGES = [("41111111", 16), ("55555555", 16), ("37828224", 15), ("60111111", 16)]
@@ -167,9 +167,9 @@ def test_a_truth_prints_no_number() -> None:
 
 def test_a_question_and_an_answer_print_no_number() -> None:
     card = number(1)
-    question = Question(1, ["D", card.reveal(), "11", "27", "ref", ""])
-    row = answer_row("1", question, (card.reveal(), "", ""), "NAN", "800")
-    assert (repr(question), repr(row)) == ("<Question 1>", "<AnswerRow NAN>")
+    question = Question(1, card.reveal(), "11", "27", reference="ref")
+    row = Row(question, Says.NEW_NUMBER, new=card.reveal())
+    assert (repr(question), repr(row)) == ("<Question 1>", "<Row NEW_NUMBER>")
 
 
 @pytest.mark.parametrize(
@@ -191,3 +191,52 @@ def test_rates_are_percentages_of_a_whole(shares: dict[Outcome, float]) -> None:
 def test_an_outcome_without_a_share_is_never_drawn(draw: float) -> None:
     rates = Rates({Outcome.CURRENT: 0, Outcome.CLOSED: 100, Outcome.UNAVAILABLE: 0})
     assert rates.pick(draw) is Outcome.CLOSED
+
+
+def test_a_chain_goes_on_at_its_rate_and_its_successors_agree() -> None:
+    ledger = IssuerLedger(4, Rates({Outcome.NEW_NUMBER: 100}), chains=40)
+    lengths = Counter[int]()
+    for card in CARDS:
+        steps = ledger.steps(card, ASKED)
+        lengths[len(steps)] += 1
+        new = steps[0].new_pan
+        assert new is not None
+        if len(steps) > 1:  # whoever asks about the successor is told the rest
+            same = ledger.steps(new, steps[0].new_expiry or ASKED)[: len(steps) - 1] == steps[1:]
+            assert same
+    more = len(CARDS) - lengths[1]
+    assert abs(more / len(CARDS) - 0.4) < 0.03
+    assert abs((more - lengths[2]) / more - 0.4) < 0.05
+    assert max(lengths) == 4
+
+
+def test_chains_leave_first_answers_as_they_are_and_numbers_unique() -> None:
+    plain, chained = IssuerLedger(4), IssuerLedger(4, chains=50, cycles=10)
+    seen: set[CardNumber] = set(CARDS)
+    for card in CARDS:
+        steps = chained.steps(card, ASKED)
+        same = steps[0] == plain.truth(card, ASKED)
+        assert same
+        fresh = [step.new_pan for step in steps if step.new_pan and step.new_pan != card]
+        assert seen.isdisjoint(fresh)
+        seen.update(fresh)
+
+
+def test_a_cycle_ends_at_the_number_asked_about_with_a_later_expiry() -> None:
+    ledger = IssuerLedger(4, Rates({Outcome.NEW_NUMBER: 100}), cycles=20)
+    cycles = [steps for card in CARDS if (steps := ledger.steps(card, ASKED))[-1].new_pan == card]
+    assert abs(len(cycles) / len(CARDS) - 0.2) < 0.03
+    for away, back in cycles:
+        assert back.new_expiry is not None
+        known = away.new_expiry or ASKED
+        assert (back.new_expiry.year, back.new_expiry.month) > (known.year, known.month)
+
+
+def test_a_stray_number_is_nobodys() -> None:
+    ledger = IssuerLedger(4, Rates({Outcome.NEW_NUMBER: 100}), chains=100)
+    theirs = {step.new_pan for card in CARDS for step in ledger.steps(card, ASKED)} | set(CARDS)
+    for card in CARDS[:300]:
+        stray = ledger.stray(card, "test")
+        assert stray not in theirs
+        good = is_luhn_valid(stray.reveal()) and brand_of(stray.reveal()) == brand_of(card.reveal())
+        assert good

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from updater.simulator.errors import RejectReason, RequestRejected
-from updater.simulator.request import MAX_BYTES, parse_request
+from updater.simulator.formats.cybersource import MAX_BYTES, CyberSource
 from updater.simulator.screening import screen
 
 # The two samples CyberSource publishes (account-updater.md section 4.1), byte for byte. Their
@@ -20,6 +20,7 @@ PUBLISHED_AGGREGATOR = (
     b"D,2222333344445555,11,09,0002,subId01\n"
     b"F\n"
 )
+parse_request = CyberSource().parse
 BRANDS = frozenset({"visa", "mastercard", "amex", "discover"})
 
 
