@@ -29,6 +29,7 @@ gen: setup  ## Regenerate the Python stubs under client/ from protos/
 	@bash tools/gen.sh client
 	@python tools/settings_page.py
 	@python tools/doctor_page.py
+	@python tools/formats_page.py
 	@python -m tests.kit.charts.settings_names
 
 .PHONY: check

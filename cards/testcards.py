@@ -1,16 +1,15 @@
 """Card numbers for tests, demos and benchmarks: many, valid, and nobody's.
 
 A number is the first 8 digits of a published test number of its brand, a counter and a check
-digit (api.md, "Test numbers"). Naranja has no published one; table tests cover it.
-
-The comments name whose test list a prefix is known from. Those of Braintree, Cashfree, iyzico,
-Flutterwave and the Mir ones were seen quoted in public repositories; the others are common
-knowledge and were not looked up again.
+digit (api.md, "Test numbers"). Naranja has no published one; table tests cover it. The published
+ones are data (`data/test_numbers.json`), each with whose list it is from.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
@@ -19,23 +18,14 @@ from cards.luhn import check_digit
 
 _PREFIX: Final = 8
 
+_ROWS: Final[list[dict[str, str]]] = json.loads(
+    files("cards").joinpath("data/test_numbers.json").read_text(encoding="utf-8")
+)["prefixes"]
+
 PUBLISHED: Final[Mapping[Brand, tuple[str, ...]]] = MappingProxyType(
     {
-        Brand.VISA: ("41111111", "40128888", "42424242"),  # PayPal, PayPal, Stripe
-        Brand.MASTERCARD: ("55555555", "22230031", "51051051"),  # PayPal, Stripe, PayPal
-        Brand.AMEX: ("37828224", "37144963"),  # PayPal
-        Brand.DISCOVER: ("60111111", "60110009"),  # PayPal
-        Brand.DINERS: ("30569309", "38520000", "36227206"),  # PayPal, PayPal, Stripe
-        Brand.JCB: ("35301113", "35660020"),  # PayPal
-        Brand.UNIONPAY: ("62000000",),  # Stripe
-        Brand.MAESTRO: ("67596498", "63040000"),  # Worldpay, Braintree
-        Brand.MIR: ("22000000", "22024743"),  # a Russian gateway's sandbox list
-        Brand.RUPAY: ("60748259",),  # Cashfree
-        Brand.ELO: ("50669911",),  # Braintree
-        Brand.TROY: ("97920720", "65005288", "65017001"),  # iyzico
-        Brand.HIPERCARD: ("60628288", "60628205"),  # Adyen, Braintree
-        Brand.HIPER: ("63709500",),  # Braintree
-        Brand.VERVE: ("50614604", "50614601"),  # Flutterwave
+        brand: tuple(row["first8"] for row in _ROWS if row["brand"] == brand)
+        for brand in dict.fromkeys(Brand(row["brand"]) for row in _ROWS)
     }
 )
 """The first 8 digits of published test numbers, by brand; `test_pan` uses the first."""
@@ -69,5 +59,8 @@ test_pan.__test__ = False  # type: ignore[attr-defined]
 
 
 def is_test_number(digits: str) -> bool:
-    """Tell whether a card number lies under the first 8 digits of a published test number."""
+    """Tell whether a card number lies under the first 8 digits of a published test number.
+
+    A real card may not: those digits were published for testing. `digits` is a whole number's.
+    """
     return digits[:_PREFIX] in _TEST_PREFIXES

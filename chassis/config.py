@@ -71,7 +71,8 @@ class ServiceConfig(BaseSettings):
     a failover; the password in PGPASSWORD or a pass file): a database of the service's own. The
     vault also takes `memory:`, which keeps nothing."""
     database_connections: int = Field(default=4, ge=1, le=100)
-    """PostgreSQL: connections for reads, beside four: for changes, leases, events, and all else."""
+    """PostgreSQL: connections for reads, beside a few: for changes, leases, events, and all else;
+    the updater has one more for each channel that it works for."""
     database_pooler: Pooler = "none"
     """PostgreSQL: `pgbouncer` where `database_url` leads to one in transaction mode,
     `pgbouncer-prepared` where that is 1.21 or newer with `max_prepared_statements`."""

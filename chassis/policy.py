@@ -7,11 +7,10 @@ its path, never ignored. Compiled once to a dictionary, so that a call costs one
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
-
-import yaml
+from typing import Any, Final
 
 from chassis.identity import DEFAULT_STATUSES, Identity
+from chassis.strict_yaml import NotYaml, load_yaml
 
 MAX_POLICY_BYTES: Final = 1 << 20
 MAX_PRINCIPALS: Final = 10_000
@@ -72,10 +71,8 @@ def parse_policy(text: bytes, vocabulary: Vocabulary) -> Policy:
     if len(text) > MAX_POLICY_BYTES:
         raise PolicyInvalid("", "the file is larger than 1 MiB")
     try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        # PyYAML's constructors let their own mishaps out: a month 99, a "!!bool maybe". Without
-        # the original: its text quotes the file.
+        document = load_yaml(text)
+    except NotYaml:
         raise PolicyInvalid("", "not valid YAML, or a key or alias it may not use") from None
     top = _mapping(document, "", required={"principals", "roles"})
     roles = _roles(top["roles"], vocabulary)
@@ -219,24 +216,3 @@ def _join(path: str, key: str) -> str:
 def _shown(key: str) -> str:
     """Return a key for a message: only if it looks like a name at all."""
     return key if _NAME.fullmatch(key) else "(a key)"
-
-
-class _Loader(yaml.SafeLoader):
-    """Load plain data; refuse repeated keys (the last would win silently) and aliases."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases, which let a small file stand for an enormous one."""
-        if self.check_event(yaml.AliasEvent):
-            _refuse("aliases are not used here")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the library's signature
-        """Refuse a key that appears twice."""
-        keys = [key.value for key, _ in node.value]
-        if len(set(map(str, keys))) != len(keys):
-            _refuse("a key appears twice")
-        return super().construct_mapping(node, deep)
-
-
-def _refuse(problem: str) -> NoReturn:
-    raise yaml.YAMLError(problem)

@@ -25,6 +25,7 @@ for part in cardvault/vault cardvault/updater buf; do
 done
 python tools/settings_page.py --check
 python tools/doctor_page.py --check
+python tools/formats_page.py --check
 step "own rules: names, files, prints of messages"
 python tools/own_rules.py
 step "shell and workflow syntax"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from cards.brands import Brand
 from chassis.address import split_address
-from chassis.config import ServiceConfig
+from chassis.config import ConfigInvalid, ServiceConfig
 from chassis.tls import TlsFiles
 from updater.adapters.postgres.address import Address
-
-MerchantId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,29}$")]
+from updater.channel_settings import ChannelSettings, MerchantId, made, read_channels
+from updater.domain.mapping import CYBERSOURCE
+from updater.usecases.channel import Channel
 
 
 class UpdaterConfig(ServiceConfig):
@@ -39,8 +41,12 @@ class UpdaterConfig(ServiceConfig):
     client_certificate: Path = Path(".cardvault/pki/updater.pem")
     """Who the updater is to the vault."""
     client_key: Path = Path(".cardvault/pki/updater.key")
+    channels: Path | None = None
+    """A YAML file of several channels: see howto/channels.md. Unset, there is one, of the format
+    `cybersource-au-csv` and of that name, from the settings here."""
     exchange_directory: Path = Path(".cardvault/exchange")
     exchange_keys: Path = Path(".cardvault/exchange-keys")
+    """OpenPGP keys, and the key of the MACs, which all channels share."""
     tenants: tuple[str, ...] = ("demo",)
     status_email: str = Field(default="notify@example.org", min_length=1, max_length=100)
     """Where the channel reports on a file; goes into each file's header."""
@@ -96,11 +102,39 @@ class UpdaterConfig(ServiceConfig):
         """Return the files with which the updater calls the vault."""
         return TlsFiles(self.tls_ca, self.client_certificate, self.client_key)
 
-    @property
-    def merchants(self) -> dict[tuple[str, str], str]:
-        """Return the acquirer's merchant ids by (tenant, merchant account)."""
-        found = {}
-        for key, merchant_id in self.merchant_ids.items():
-            tenant, _, account = key.partition("/")
-            found[tenant, account] = merchant_id
+    @cached_property
+    def channel_settings(self) -> Sequence[ChannelSettings]:
+        """Return every channel, in the order in which they are asked. Raises ConfigInvalid."""
+        common: dict[str, Any] = {
+            "exchange_keys": self.exchange_keys,
+            "brands": self.brands,
+            "status_email": self.status_email,
+            "records_per_file": self.records_per_file,
+            "takes_test_numbers": self.environment != "production",
+        }
+        if self.channels is None:
+            one = ChannelSettings(
+                name=CYBERSOURCE,
+                format=CYBERSOURCE,
+                exchange_directory=self.exchange_directory,
+                merchant_ids=self.merchant_ids,
+                **common,
+            )
+            return (one,)
+        found = read_channels(self.channels, common)
+        if self.environment == "production" and any(each.takes_test_numbers for each in found):
+            raise ConfigInvalid("channels: takes_test_numbers can't be on in production")
         return found
+
+    @cached_property
+    def made_channels(self) -> Sequence[Channel]:
+        """Return the channels as the use cases have them. Raises ConfigInvalid."""
+        every, again = self.ask_every, self.not_again_within
+        return [made(each, every=every, not_again_within=again) for each in self.channel_settings]
+
+    @classmethod
+    def load(cls, **values: Any) -> Self:
+        """Read the settings and the channels file; raises ConfigInvalid."""
+        config = super().load(**values)
+        assert config.made_channels  # noqa: S101 - makes them, so that a mistake shows at once
+        return config

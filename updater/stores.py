@@ -13,6 +13,7 @@ from updater.adapters.sqlite.database import latest_version, schema_version
 from updater.adapters.sqlite.open import open_sqlite, open_sqlite_beside
 from updater.config import UpdaterConfig
 from updater.domain.errors import StoreBroken, UpdaterError
+from updater.domain.events import Encode
 from updater.rpc.events_out import encode_event
 
 TURN_WITHIN: Final = timedelta(seconds=25)
@@ -27,7 +28,7 @@ def open_engine(
     `broken` hears of a file that has failed for good; a server's connection is made anew.
     """
     path, address = config.sqlite_path, config.postgres
-    encode = None if config.events_url == "none" else encode_event
+    encode = _encode(config)
     if path is not None:
         return open_sqlite(path, encode, broken)
     # A production extra: an embedded updater needs no driver.
@@ -43,11 +44,11 @@ def open_beside(
     """Open it to look, or for a single small change, beside a service. Raises UpdaterError."""
     path, address = config.sqlite_path, config.postgres
     if path is not None:
-        return open_sqlite_beside(path, writable=writable)
+        return open_sqlite_beside(path, _encode(config), writable=writable)
     from updater.adapters.postgres.open import open_postgres  # noqa: PLC0415
 
     assert address is not None  # noqa: S101 - the settings accept nothing else
-    return open_postgres(address, working=False)
+    return open_postgres(address, _encode(config), working=False)
 
 
 async def migrate(config: UpdaterConfig) -> str:
@@ -64,3 +65,7 @@ async def migrate(config: UpdaterConfig) -> str:
         return f"the database is at revision {await migrating.migrate(address.dsn)}"
     except StoreError as error:
         raise UpdaterError(str(error)) from None
+
+
+def _encode(config: UpdaterConfig) -> Encode:
+    return None if config.events_url == "none" else encode_event

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
 
-from chassis.channel import open_channel
 from chassis.clock import SystemClock
 from chassis.door import open_certificates, open_guard, open_policy
 from chassis.events.open import open_sink
@@ -23,35 +22,51 @@ from chassis.identity import Identity
 from chassis.metrics import ChassisMetrics
 from chassis.ops import Probes, serving_ops
 from chassis.pulse import Pulse
-from chassis.tracing.open import Tracing, open_tracing
+from chassis.tracing.open import open_tracing
 from chassis.transport import GrpcOptions, Server
 from chassis.validation import Validation
-from updater.adapters.exchange_directory import ExchangeDirectory
-from updater.adapters.exchange_on_duty import ExchangeOnDuty
-from updater.adapters.marks import load_marks
-from updater.adapters.openpgp import load_cipher
-from updater.adapters.vault_client import VaultClient
 from updater.config import UpdaterConfig
-from updater.doctor.promises import check_promises
-from updater.domain.enrolment import AskingPolicy
-from updater.domain.errors import StorageFull, StoreBroken, StoreUnavailable, UpdaterError
-from updater.domain.mapping import CYBERSOURCE
+from updater.domain.errors import StorageFull, StoreUnavailable, UpdaterError
+from updater.handling import handlers
 from updater.metrics import UpdaterMetrics
+from updater.opening import ENROLMENT, open_updater
 from updater.rpc.errors import translate
 from updater.rpc.events_out import EVENTS
-from updater.rpc.feed_service import FeedHandlers
-from updater.rpc.pages import Pages
 from updater.rpc.routes import VOCABULARY, routes
-from updater.rpc.updater_service import UpdaterHandlers
-from updater.stores import open_engine
-from updater.usecases.assembly import Ports, Updater, assemble
-from updater.usecases.choose import Channel
-from updater.usecases.cycle import CycleReport
+from updater.usecases.assembly import Ports, Updater
 from updater.usecases.duty import work_while_on_duty
-from updater.usecases.ports import Clock
-from updater.usecases.worker import Worker
+from updater.usecases.ports import Duty
+from updater.usecases.report import CycleReport
+from updater.usecases.worker import EnrolmentWorker, Turns, Worker
 
 _log = structlog.get_logger("updater")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who does the work: for the enrolments, and for each channel, in the updater's order."""
+
+    updater: Updater
+    enrolment: EnrolmentWorker
+    channels: Sequence[Worker]
+
+    def wake(self) -> None:
+        """Have open inquiries written and sent now, whosever they are."""
+        for worker in self.channels:
+            worker.wake()
+
+    def running(self, counted: UpdaterMetrics) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return the work, each piece done while it is this process's."""
+        own = self.updater
+        pieces: list[tuple[str, Duty, Callable[[], Coroutine[Any, Any, None]]]] = [
+            (ENROLMENT, own.enrolment.duty, self.enrolment.run)
+        ]
+        for desk, worker in zip(own.channels, self.channels, strict=True):
+            pieces.append((desk.channel.name, desk.ports.stores.duty, worker.run))
+        return [
+            work_while_on_duty(duty, run, partial(_on_duty, counted, name))
+            for name, duty, run in pieces
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,48 +76,7 @@ class RunningUpdater:
     server: Server
     ops_port: int
     updater: Updater
-    worker: Worker
-
-
-@asynccontextmanager
-async def open_updater(
-    config: UpdaterConfig,
-    clock: Clock | None = None,
-    broken: Callable[[StoreBroken], None] = lambda _fault: None,
-    tracing: Tracing | None = None,
-) -> AsyncIterator[Updater]:
-    """Open everything but the server: what `run-once` needs. Raises UpdaterError."""
-    async with AsyncExitStack() as stack:
-        cipher = load_cipher(config.exchange_keys)
-        marks = load_marks(config.exchange_keys)
-        await check_promises(config)
-        engine = await stack.enter_async_context(open_engine(config, broken))
-        traced = () if tracing is None else tracing.client_interceptors()
-        channel = open_channel(config.vault_address, config.client_tls, traced)
-        await stack.enter_async_context(channel)
-        ports = Ports(
-            vault=VaultClient(channel),
-            cipher=cipher,
-            exchange=ExchangeOnDuty(ExchangeDirectory(config.exchange_directory), engine.duty),
-            enrolments=engine.enrolments,
-            inquiries=engine.inquiries,
-            feeds=engine.feeds,
-            incidents=engine.incidents,
-            marks=marks,
-            clock=clock or SystemClock(),
-            duty=engine.duty,
-            outbox=engine.outbox,
-        )
-        updater = assemble(
-            ports,
-            channel_of(config),
-            tenants=config.tenants,
-            answer_timeout=config.answer_timeout,
-            patience=config.patience,
-            by_consent=config.enrol_by_consent,
-        )
-        cycle = replace(updater.cycle, keep_files=config.keep_files)
-        yield replace(updater, cycle=cycle)
+    workers: Workers
 
 
 @asynccontextmanager
@@ -121,13 +95,7 @@ async def running_updater(
         updater = await stack.enter_async_context(
             open_updater(config, broken=fault.note, tracing=tracing)
         )
-        worker = Worker(
-            updater.cycle,
-            config.ask_interval,
-            config.poll_interval,
-            on_report=lambda phase, report: _reported(counted, phase, report),
-            on_failure=lambda phase, error: _failed(counted, phase, error),
-        )
+        workers = _workers(config, updater, counted)
         guard = open_guard(
             config,
             SystemClock(),
@@ -137,9 +105,7 @@ async def running_updater(
             translate=translate,
             on_refused=_refused,
         )
-        pages = Pages(updater.ports.marks)
-        handlers = UpdaterHandlers(updater, pages, SystemClock(), worker.busy, worker.wake)
-        table = routes(handlers, FeedHandlers(updater, pages))
+        table = routes(handlers(updater, workers.wake))
         missing = ["starting"]
         probes = Probes(metrics.registry, pulse.age, lambda: tuple(missing))
         options = GrpcOptions(
@@ -158,28 +124,17 @@ async def running_updater(
                 tracing=tracing,
             )
         )
-        working = work_while_on_duty(updater.ports.duty, worker.run, partial(_on_duty, counted))
         relaying = _relaying(config, updater.ports, metrics)
         beside = (policy.watch(), pulse.run(), fault.struck())
-        async with _background(working, *relaying, *beside):
+        async with _background(*workers.running(counted), *relaying, *beside):
             missing.clear()
             await server.set_serving(True)
             _log.info("serving", port=server.port)
-            yield RunningUpdater(server, ops_port, updater, worker)
+            yield RunningUpdater(server, ops_port, updater, workers)
             missing.append("draining")
             await server.set_serving(False)
             await asyncio.sleep(config.endpoint_delay.total_seconds())
     _log.info("stopped")
-
-
-def channel_of(config: UpdaterConfig) -> Channel:
-    """Return the one channel as configured."""
-    policy = AskingPolicy(
-        brands=config.brands, every=config.ask_every, not_again_within=config.not_again_within
-    )
-    return Channel(
-        CYBERSOURCE, policy, config.merchants, config.status_email, config.records_per_file
-    )
 
 
 def _relaying(
@@ -216,21 +171,41 @@ async def _refused(
     )
 
 
-def _on_duty(counted: UpdaterMetrics, on_duty: bool) -> None:  # noqa: FBT001 - the change itself
-    counted.on_duty.set(on_duty)
-    _log.info("works" if on_duty else "stands by")
+def _workers(config: UpdaterConfig, updater: Updater, counted: UpdaterMetrics) -> Workers:
+    """Return who does the work: one for each channel, and one for the enrolments."""
+
+    def turns(work: str) -> Turns:
+        return Turns(
+            on_report=lambda phase, report: _reported(counted, work, phase, report),
+            on_failure=lambda phase, error: _failed(counted, work, phase, error),
+        )
+
+    channels = tuple(
+        Worker(each.cycle, config.ask_interval, config.poll_interval, turns(each.channel.name))
+        for each in updater.channels
+    )
+    told = tuple(each.enrolled for each in channels)
+    enrolment = EnrolmentWorker(
+        updater.enrolment.enrolling, config.ask_interval, turns(ENROLMENT), told
+    )
+    return Workers(updater, enrolment, channels)
 
 
-def _reported(counted: UpdaterMetrics, phase: str, report: CycleReport) -> None:
-    counted.count(report)
+def _on_duty(counted: UpdaterMetrics, work: str, on_duty: bool) -> None:  # noqa: FBT001 - the change itself
+    counted.on_duty.labels(work).set(on_duty)
+    _log.info("works" if on_duty else "stands by", channel=work)
+
+
+def _reported(counted: UpdaterMetrics, work: str, phase: str, report: CycleReport) -> None:
+    counted.count(work, report)
     for reason in report.trouble:
-        _log.warning("step put off", phase=phase, reason=reason)
+        _log.warning("step put off", channel=work, phase=phase, reason=reason)
     for taken, count in report.taken.items():
-        _log.info("files", phase=phase, state=taken.value, count=count)
+        _log.info("files", channel=work, phase=phase, state=taken.value, count=count)
 
 
-def _failed(counted: UpdaterMetrics, phase: str, error: Exception) -> None:
-    counted.failures.inc()
+def _failed(counted: UpdaterMetrics, work: str, phase: str, error: Exception) -> None:
+    counted.failures.labels(work).inc()
     reason = error.reason.value if isinstance(error, UpdaterError) else "UNEXPECTED"
     with contextlib.suppress(OSError):
-        _log.error("step failed", phase=phase, reason=reason, **describe(error))
+        _log.error("step failed", channel=work, phase=phase, reason=reason, **describe(error))

@@ -31,6 +31,8 @@ def show(results: Results, console: Console) -> None:
         console.print(Markdown(results.cache))
     if results.traces:
         console.print(Markdown(results.traces))
+    if results.codecs:
+        console.print(Markdown(results.codecs))
     for problem in results.problems:
         console.print(f"this run does not count: {problem}", style="bold red")
 
@@ -49,6 +51,8 @@ def markdown(results: Results) -> str:
         parts.append(f"### Masked reads, with and without the cache\n\n{results.cache}")
     if results.traces:
         parts.append(f"### A call, with and without traces\n\n{results.traces}")
+    if results.codecs:
+        parts.append(f"### Answer files read\n\n{results.codecs}")
     parts.append(
         f"Ratios and bars are judged at {JUDGED_IN_FLIGHT} calls in flight. CPU is the vault's"
         " user and system time over all its threads, until it is quiet again: “of it loop” is the"

@@ -149,6 +149,8 @@ class Results:
     """`cache_bench`'s table in Markdown: masked reads, with and without Redis."""
     traces: str = ""
     """`tracing_bench`'s: a call with and without traces."""
+    codecs: str = ""
+    """`codec_bench`'s: answer files read."""
 
     @property
     def problems(self) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.bench import cache_bench, tracing_bench
+from tests.bench import cache_bench, codec_bench, tracing_bench
 from tests.bench.machine import this_machine
 from tests.bench.measuring import Bench
 from tests.bench.phases import FULL, IN_FLIGHT, OPERATIONS, QUICK, Plan
@@ -43,6 +43,15 @@ def measured(plan: Plan, name: str, directory: Path, progress: Progress) -> Stor
 def _cache(plan: Plan) -> str:
     """Measure masked reads with and without Redis, for a run of everything."""
     return cache_bench.table(cache_bench.measure(plan.read_seconds)) if plan.whole else ""
+
+
+def _codecs(plan: Plan) -> str:
+    """Measure reading answer files, for a run of everything."""
+    if not plan.whole:
+        return ""
+    quick = plan.name == QUICK.name
+    size = codec_bench.QUICK_MEGABYTES if quick else codec_bench.FULL_MEGABYTES
+    return codec_bench.table(codec_bench.measure(size))
 
 
 def _traces(plan: Plan, names: Sequence[str], directory: Path) -> str:
@@ -87,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchFailed as error:
         console.print(f"bench: {error}", style="bold red")
         return 2
-    results = Results(plan.name, machine, stores, _cache(plan), traces)
+    results = Results(plan.name, machine, stores, _cache(plan), traces, _codecs(plan))
     show(results, console)
     _keep(results, options.dir / "results.json")
     console.print(f"kept in {options.dir / 'results.json'}")

@@ -22,7 +22,7 @@ from tests.contract.updater_rows import (
 from updater.adapters.engine import Engine
 from updater.domain.enrolment import CardStatus, Enrolment, EnrolmentState
 from updater.domain.errors import RequestIdReused
-from updater.usecases.ports import CredentialPage
+from updater.usecases.ports_vault import CredentialPage
 
 WEEK_US = 7 * 86_400_000_000
 

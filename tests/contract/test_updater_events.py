@@ -14,6 +14,7 @@ from tests.contract.updater_rows import (
     TENANT,
     a_credential,
     a_file,
+    a_mark,
     a_question,
     an_answer,
     an_inquiry,
@@ -24,8 +25,7 @@ from tests.contract.updater_rows import (
 from tests.doubles.outbox_reading import deliver, leases, waiting
 from updater.adapters.engine import Engine
 from updater.adapters.sqlite.open import open_sqlite
-from updater.domain.dispositions import Disposition
-from updater.domain.errors import BatchAlreadyAnswered
+from updater.domain.errors import BatchAlreadyAnswered, FeedFileStateWrong
 from updater.domain.feed import ExceptionKind, FeedState, Incident
 from updater.rpc.events_out import encode_event
 
@@ -47,9 +47,8 @@ async def told(engine: Engine) -> list[tuple[str, int, str]]:
 async def test_an_inquiry_and_its_answer_are_told_step_by_step(engine: Engine) -> None:
     await enrol(engine, a_credential("tok_1"))
     await asked(engine, a_question("REFA", "tok_1"))
-    await engine.feeds.admit(a_file("feed_1"), [an_answer(1, "tok_1", "REFA")])
-    result = (an_answer(1, "tok_1", "REFA"), Disposition.APPLIED, "")
-    await engine.feeds.record("feed_1", [result], at=50)
+    await engine.feeds.admit(a_file("feed_1"))
+    await engine.feeds.record("feed_1", [an_answer(1, "tok_1", "REFA")], at=50)
     for _ in range(2):  # as after a crash
         await engine.inquiries.sent(BATCH, 31)
         await engine.feeds.applied("feed_1", 51)
@@ -66,7 +65,7 @@ async def test_an_inquiry_and_its_answer_are_told_step_by_step(engine: Engine) -
 async def test_an_event_shows_what_the_services_show(engine: Engine) -> None:
     await enrol(engine, a_credential("tok_1"))
     await asked(engine, a_question("REFA", "tok_1"))
-    await engine.feeds.admit(a_file("feed_1"), [])
+    await engine.feeds.admit(a_file("feed_1"))
     rows = await waiting(engine.outbox)
     inquiry = pb.InquiryEvent.FromString(rows[2].payload)
     assert (inquiry.event_type, inquiry.tenant) == ("cardvault.inquiry.sent", TENANT)
@@ -92,12 +91,30 @@ async def test_a_file_that_is_set_aside_is_told_once(engine: Engine) -> None:
     ]
 
 
+async def test_what_operators_decide_is_told_once(engine: Engine) -> None:
+    for feed_id in ("feed_1", "feed_2"):
+        await engine.feeds.admit(a_file(feed_id, state=FeedState.HELD))
+    for _ in range(2):  # as after a lost answer
+        good, bad = (FeedState.VALIDATED, "looks right"), (FeedState.QUARANTINED, "wrong file")
+        await engine.feeds.release("feed_1", *good, at=50, mark=a_mark("r-1"))
+        await engine.feeds.release("feed_2", *bad, at=50, mark=a_mark("r-2"))
+        await engine.feeds.applied("feed_1", 51)
+        await engine.feeds.reverted("feed_1", at=52, mark=a_mark("r-3"))
+    assert await told(engine) == [
+        *(("feed_1", 1, "received"), ("feed_1", 2, "held")),
+        *(("feed_1", 3, "applied"), ("feed_1", 4, "reverted")),
+        *(("feed_2", 1, "received"), ("feed_2", 2, "held"), ("feed_2", 3, "quarantined")),
+    ]
+
+
 async def test_what_is_rolled_back_is_not_told(engine: Engine) -> None:
     await asked(engine, a_question("REFA", "tok_1"))
-    await engine.feeds.admit(a_file("feed_1"), [])
+    await engine.feeds.admit(a_file("feed_1", part="1"))
     before = await told(engine)
     with pytest.raises(BatchAlreadyAnswered):
-        await engine.feeds.admit(a_file("feed_2"), [])
+        await engine.feeds.admit(a_file("feed_2", part="1"))
+    with pytest.raises(FeedFileStateWrong):
+        await engine.feeds.reverted("feed_1", at=50, mark=a_mark())
     assert await told(engine) == before
 
 

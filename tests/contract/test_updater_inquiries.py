@@ -23,14 +23,15 @@ from tests.contract.updater_rows import (
     asked,
     enrol,
     enrolled,
+    incidents,
 )
 from updater.adapters.engine import Engine
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus
 from updater.domain.errors import RequestIdReused
-from updater.domain.feed import ExceptionKind
+from updater.domain.feed import Counted, ExceptionKind
 from updater.domain.inquiry import AskedCard, InquiryState, ItemState
-from updater.usecases.ports import InquiryProgress
+from updater.usecases.ports_store import InquiryProgress
 
 
 @pytest.fixture(params=ENGINES)
@@ -39,9 +40,10 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield opened
 
 
-async def incidents(engine: Engine) -> list[tuple[ExceptionKind, str, str, int]]:
-    found = await engine.incidents.page(unresolved_only=False, kinds=(), after=0, limit=99)
-    return [(each.kind, each.subject, each.reason, each.opened_at) for each in found]
+async def told(engine: Engine) -> list[tuple[ExceptionKind, str, str, int]]:
+    return [
+        (each.kind, each.subject, each.reason, each.opened_at) for each in await incidents(engine)
+    ]
 
 
 async def test_a_new_inquirys_cards_are_awaited(engine: Engine) -> None:
@@ -93,14 +95,20 @@ async def test_lists_by_state_and_tenant(engine: Engine) -> None:
     assert [each.batch_id[0] for each in open_ones] == ["1", "3", "4"]
     assert [each.ended_at for each in await engine.inquiries.in_state(InquiryState.EMPTY)] == [25]
 
-    async def page(*states: InquiryState, before: str = "", limit: int = 9) -> str:
-        found = await engine.inquiries.page(TENANT, states=states, before=before, limit=limit)
+    async def page(
+        *states: InquiryState, channel: str = "", before: str = "", limit: int = 9
+    ) -> str:
+        found = await engine.inquiries.page(
+            TENANT, channel=channel, states=states, before=before, limit=limit
+        )
         return "".join(each.batch_id[0] for each in found)
 
     assert await page() == "321"
     assert await page(limit=2) == "32"
     assert await page(before="2" * 26) == "1"
     assert await page(InquiryState.CREATED) == "31"
+    assert await page(channel="cybersource") == "321"
+    assert await page(channel="elsewhere") == ""
 
 
 async def test_what_is_written_counts_as_asked(engine: Engine) -> None:
@@ -124,7 +132,26 @@ async def test_what_is_written_counts_as_asked(engine: Engine) -> None:
     assert (third.open_batch, third.asked_at, third.asked_version) == (BATCH, 30, 1)
     assert (fourth.open_batch, fourth.asked_at, fourth.asked_version) == ("", 30, 1)
     assert await engine.inquiries.progress(BATCH) == InquiryProgress(2, 0, {})
-    assert await incidents(engine) == [(ExceptionKind.CARD_NOT_ASKED, "REFC", "STATUS_FORBIDS", 30)]
+    assert await told(engine) == [(ExceptionKind.CARD_NOT_ASKED, "REFC", "STATUS_FORBIDS", 30)]
+
+
+async def test_questions_that_go_up_in_another_one_give_it_their_cards(engine: Engine) -> None:
+    await enrol(engine, *map(a_credential, ("tok_1", "tok_2", "tok_3", "tok_4")))
+    first, second = a_question("REFA", "tok_1"), a_question("REFB", "tok_2", "tok_3")
+    await engine.inquiries.create(an_inquiry(), [first, second, a_question("REFC", "tok_4")])
+    # Two turned out to hold one number; the third card was no longer what the second one is.
+    cards = (AskedCard("tok_1", 1), AskedCard("tok_2", 2))
+    merged = replace(first, cards=cards, number_mac="mac-a")
+    await engine.inquiries.written(as_written(an_inquiry()), [merged], {"REFC": "STATUS_FORBIDS"})
+    questions = await engine.inquiries.questions(BATCH)
+    assert questions["REFA"] == merged
+    assert sorted(questions) == ["REFA", "REFC"]
+    one, two, three = [await enrolled(engine, f"tok_{n}") for n in (1, 2, 3)]
+    assert (one.open_batch, one.asked_at, one.asked_version) == (BATCH, 30, 1)
+    assert (two.open_batch, two.asked_at, two.asked_version) == (BATCH, 30, 2)
+    assert (three.open_batch, three.asked_at) == ("", None)
+    assert await engine.inquiries.progress(BATCH) == InquiryProgress(2, 0, {})
+    assert [each[1] for each in await told(engine)] == ["REFC"]
 
 
 async def test_new_contents_after_an_update_lengthen_the_chain(engine: Engine) -> None:
@@ -159,7 +186,7 @@ async def test_of_a_dropped_question_the_first_card_counts_as_asked(engine: Engi
 
 async def test_nothing_is_emptied_that_is_not_there(engine: Engine) -> None:
     await engine.inquiries.emptied("9" * 26, {"REF": "X"}, 35)
-    assert await incidents(engine) == []
+    assert await told(engine) == []
 
 
 async def test_sent_is_noted_once_and_only_of_what_was_written(engine: Engine) -> None:
@@ -178,9 +205,8 @@ async def test_overdue_questions_are_given_up(engine: Engine) -> None:
     await enrol(engine, *map(a_credential, ("tok_1", "tok_2", "tok_3")))
     await asked(engine, a_question("REFA", "tok_1"), a_question("REFB", "tok_2"))
     await asked(engine, a_question("REFC", "tok_3"), batch_id="2" * 26)
-    answer = an_answer(1, "tok_1", "REFA")
-    await engine.feeds.admit(a_file(), [answer])
-    await engine.feeds.record("feed_1", [(answer, Disposition.APPLIED, "")], at=45)
+    await engine.feeds.admit(a_file())
+    await engine.feeds.record("feed_1", [an_answer(1, "tok_1", "REFA")], at=45)
     assert await engine.inquiries.expire(30, 50) == 0  # asked at 30, not before
     assert await engine.inquiries.expire(31, 50) == 2
     assert await engine.inquiries.expire(31, 60) == 0
@@ -190,7 +216,7 @@ async def test_overdue_questions_are_given_up(engine: Engine) -> None:
     assert found is not None
     assert (found.state, found.ended_at) == (InquiryState.EXPIRED, 50)
     assert (await enrolled(engine, "tok_2")).open_batch == ""
-    assert {each[:2] for each in await incidents(engine)} == {
+    assert {each[:2] for each in await told(engine)} == {
         (ExceptionKind.INQUIRY_UNANSWERED, BATCH),
         (ExceptionKind.INQUIRY_UNANSWERED, "2" * 26),
     }
@@ -200,13 +226,61 @@ async def test_progress_counts_cards_and_answers(engine: Engine) -> None:
     await enrol(engine, *map(a_credential, ("tok_1", "tok_2", "tok_3")))
     await asked(engine, a_question("REFA", "tok_1", "tok_2"), a_question("REFB", "tok_3"))
     answers = [an_answer(1, "tok_1", "REFA"), an_answer(1, "tok_2", "REFA")]
-    late = an_answer(2, "tok_3", "REFB", outcome=Outcome.NO_MATCH)
-    await engine.feeds.admit(a_file(), [*answers, late])
-    results = [(each, Disposition.APPLIED, "") for each in answers]
-    await engine.feeds.record("feed_1", results, at=45)
-    assert await engine.inquiries.progress(BATCH) == InquiryProgress(
-        3, 2, {(Outcome.PAN_UPDATED, Disposition.APPLIED): 2, (Outcome.NO_MATCH, None): 1}
-    )
+    late = an_answer(2, "tok_3", "REFB", outcome=Outcome.NO_MATCH, shadow=True)
+    await engine.feeds.admit(a_file())
+    await engine.feeds.admit(a_file("feed_2"))
+    await engine.feeds.record("feed_1", answers, at=45)
+    changed = Counted(Outcome.PAN_UPDATED, Disposition.APPLIED)
+    assert await engine.inquiries.progress(BATCH) == InquiryProgress(3, 2, {changed: 2})
+    await engine.feeds.record("feed_2", [late], at=46)  # another file of the same batch
+    unseen = Counted(Outcome.NO_MATCH, Disposition.APPLIED, shadow=True)
+    assert await engine.inquiries.progress(BATCH) == InquiryProgress(3, 3, {changed: 2, unseen: 1})
+
+
+async def test_short_batch_ids_are_counted_and_come_round_again(engine: Engine) -> None:
+    assert [await engine.inquiries.next_wire("gp", 1) for _ in range(11)] == [
+        *(str(number) for number in range(1, 10)),
+        *("1", "2"),
+    ]
+    assert await engine.inquiries.next_wire("other", 4) == "0001"
+    assert await engine.inquiries.next_wire("other", 4) == "0002"
+
+
+async def test_the_newest_inquiry_of_a_wire_batch_is_found(engine: Engine) -> None:
+    for number, channel in enumerate(("gp", "gp", "mes"), start=1):
+        inquiry = an_inquiry(str(number) * 26, channel=channel, wire_batch="0007", network="V")
+        await engine.inquiries.create(inquiry, [])
+    await engine.inquiries.create(an_inquiry("4" * 26, channel="gp", wire_batch="0008"), [])
+
+    async def found(channel: str, wire: str) -> str:
+        inquiry = await engine.inquiries.by_wire(channel, wire)
+        return "" if inquiry is None else inquiry.batch_id[0] + inquiry.wire_batch + inquiry.network
+
+    assert await found("gp", "0007") == "20007V"
+    assert await found("mes", "0007") == "30007V"
+    assert await found("gp", "0008") == "40008"
+    assert await found("mes", "0008") == ""
+
+
+async def test_a_wire_batch_may_be_fixed_with_the_file(engine: Engine) -> None:
+    await engine.inquiries.create(an_inquiry(), [])
+    await engine.inquiries.written(as_written(an_inquiry(), wire_batch="0042"), [], {})
+    found = await engine.inquiries.by_wire("cybersource", "0042")
+    assert found == as_written(an_inquiry(), wire_batch="0042")
+
+
+async def test_exceptions_of_inquiries_say_whose_they_are(engine: Engine) -> None:
+    await enrol(engine, a_credential("tok_1"), a_credential("tok_2"))
+    await asked(engine, a_question("REFA", "tok_1"))
+    other = an_inquiry("2" * 26)
+    await engine.inquiries.create(other, [a_question("REFB", "tok_2")])
+    await engine.inquiries.written(as_written(other), [], {"REFB": "CARD_NOT_FOUND"})
+    await engine.inquiries.expire(31, 50)
+    found = await incidents(engine, tenant=TENANT, channel="cybersource")
+    assert [(each.kind, each.merchant_account, each.token, each.feed_id) for each in found] == [
+        (ExceptionKind.CARD_NOT_ASKED, "shop", "tok_2", ""),
+        (ExceptionKind.INQUIRY_UNANSWERED, "shop", "", ""),
+    ]
 
 
 async def test_a_whole_file_of_questions_is_kept_and_written(engine: Engine) -> None:

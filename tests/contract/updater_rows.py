@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from cards.brands import Brand
 from cards.outcomes import Outcome
-from updater.adapters.engine import Engine
+from updater.adapters.engine import Bench, Engine
+from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus, Credential, Enrolment
-from updater.domain.feed import Answer, FeedFile, FeedState
+from updater.domain.feed import (
+    Answer,
+    ExceptionKind,
+    FeedFile,
+    FeedState,
+    Incident,
+    IncidentState,
+)
 from updater.domain.inquiry import AskedCard, Inquiry, InquiryState, Question
-from updater.usecases.ports import CredentialPage, RequestMark
+from updater.usecases.ports_store import RequestMark
+from updater.usecases.ports_vault import CredentialPage
 
 TENANT = "demo"
 BATCH = "17999999999990000000000001"
@@ -88,7 +98,17 @@ def a_file(feed_id: str = "feed_1", **changes: Any) -> FeedFile:
 
 
 def an_answer(ordinal: int, token: str, reference: str, **changes: Any) -> Answer:
-    made = Answer(ordinal, token, reference, f"u-{ordinal}", Outcome.PAN_UPDATED, "NAN", "800")
+    made = Answer(
+        ordinal=ordinal,
+        token=token,
+        reference=reference,
+        update_id=f"u-{ordinal}",
+        outcome=Outcome.PAN_UPDATED,
+        raw_code="NAN",
+        raw_reason="800",
+        disposition=Disposition.APPLIED,
+        record_mac=f"mac-{ordinal}",
+    )
     return replace(made, **changes)
 
 
@@ -102,3 +122,18 @@ async def asked(engine: Engine, *questions: Question, batch_id: str = BATCH) -> 
     found = await engine.inquiries.find(batch_id)
     assert found is not None
     return found
+
+
+async def incidents(
+    engine: Engine | Bench,
+    *states: IncidentState,
+    tenant: str = "",
+    channel: str = "",
+    kinds: Collection[ExceptionKind] = (),
+    after: int = 0,
+    limit: int = 999,
+) -> Sequence[Incident]:
+    """Return exceptions: all of them, unless something is said."""
+    return await engine.incidents.page(
+        tenant=tenant, channel=channel, states=states, kinds=kinds, after=after, limit=limit
+    )

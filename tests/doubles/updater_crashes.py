@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cards.brands import Brand
+from tests.doubles.feed_files import Question
+from tests.doubles.updater_acquirer import said
 from tests.doubles.updater_faults import Crash
-from tests.doubles.updater_scripts import mixed
-from tests.doubles.updater_world import World, make_world
-from updater.domain.feed import FeedState
+from tests.doubles.updater_scripts import mixed, replacement
+from tests.doubles.updater_world import World, channel_of, files_of, make_world, open_incidents
+from updater.domain.feed import Counted, FeedState
+from updater.domain.mapping import CYBERSOURCE
+from updater.files.answers import AnswerRecord
 from updater.usecases.assembly import Updater
 
 CARDS = 9
@@ -34,11 +40,11 @@ async def run(world: World) -> int:
 
 async def step(world: World, updater: Updater, stage: str) -> None:
     if stage == "ask":
-        await updater.cycle.ask()
+        await updater.ask()
     elif stage == "answer":
         world.acquirer.answer_all()
     else:
-        await updater.cycle.listen()
+        await updater.listen()
 
 
 async def ending(world: World) -> tuple[object, ...]:
@@ -46,17 +52,14 @@ async def ending(world: World) -> tuple[object, ...]:
     world.faults.arm(None)
     async with world.running() as updater:
         # A crash in the last look at the inbox may leave the file for the next.
-        await updater.cycle.listen()
-        await updater.cycle.listen()
-        files = await updater.ports.feeds.page(tenant="", states=(), before=(0, ""), limit=9)
-        reports = [await updater.ports.feeds.report(file.feed_id) for file in files]
-        incidents = await updater.ports.incidents.page(
-            unresolved_only=True, kinds=(), after=0, limit=99
-        )
-    outcomes = Counter[str]()
+        await updater.listen()
+        await updater.listen()
+        files = await files_of(updater)
+        reports = [await updater.ports.stores.feeds.report(file.feed_id) for file in files]
+        incidents = await open_incidents(updater)
+    outcomes = Counter[Counted]()
     for report in reports:
-        for (outcome, _), count in report.counts.items():
-            outcomes[outcome.value] += count
+        outcomes.update(report.counts)
     return (
         world.vault.contents(),
         [len(file.records) for file in world.acquirer.asked],
@@ -77,10 +80,18 @@ def shelves(world: World) -> dict[str, int]:
     return {name: len(list((world.root / "exchange" / name).iterdir())) for name in names}
 
 
-def world_at(root: Path, **changes: Any) -> World:
-    """Build a world of nine cards under a new directory; `changes` are fields of it."""
+def world_at(root: Path, name: str = CYBERSOURCE, **changes: Any) -> World:
+    """Build a world of nine cards under a new directory; `changes` are fields of it.
+
+    Of another format than the first it has three, and every one gets a new number.
+    """
     root.mkdir()
-    world = make_world(root, mixed, batch=4, **changes)
-    for number in range(CARDS):
+    script = mixed if name == CYBERSOURCE else partial(_renumbered, name)
+    world = make_world(root, script, channel_of(name), batch=4, **changes)
+    for number in range(CARDS if name == CYBERSOURCE else 3):
         world.vault.add(f"tok_{number}")
     return world
+
+
+def _renumbered(name: str, question: Question) -> AnswerRecord:
+    return said(name, "new", question, new_number=replacement(question, Brand.VISA))

@@ -41,7 +41,7 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._port, name)
         if inspect.isasyncgenfunction(method):
-            return lambda *args: self._stream(method, args)
+            return lambda *args, **named: self._stream(method, args, named)
         if not inspect.iscoroutinefunction(method):
             return method
 
@@ -54,9 +54,11 @@ class Faulty:
 
         return call
 
-    async def _stream(self, method: Any, args: tuple[Any, ...]) -> AsyncIterator[Any]:
+    async def _stream(
+        self, method: Any, args: tuple[Any, ...], named: dict[str, Any]
+    ) -> AsyncIterator[Any]:
         dies = self._faults.begin()
-        async for item in method(*args):
+        async for item in method(*args, **named):
             yield item
             if dies:
                 raise Crash

@@ -31,6 +31,28 @@ OUTCOMES = {
     "UNA": "NOT_PARTICIPATING",
 }
 
+_FORMATS = {
+    Brand.VISA: "gp-bigbatch-80",
+    Brand.MASTERCARD: "mes-aus-124",
+    Brand.DISCOVER: "cybersource-au-csv",
+}
+_NEWS = ("PAN_UPDATED", "BRAND_CHANGED", "EXPIRY_UPDATED", "CLOSED", "CONTACT_CARDHOLDER")
+_CHANNELS = """
+channels:
+  - name: visa
+    format: gp-bigbatch-80
+    exchange_directory: {root}/gp-bigbatch-80
+    brands: [VISA]
+    segments: {{V: "88"}}
+  - name: mastercard
+    format: mes-aus-124
+    exchange_directory: {root}/mes-aus-124
+    brands: [MASTERCARD]
+  - name: the-rest
+    format: cybersource-au-csv
+    exchange_directory: {root}/cybersource-au-csv
+"""
+
 
 async def whole_cycle(root: Path, database: str) -> None:
     """Ask, have the simulator answer, apply; and compare with what the simulator knows."""
@@ -60,12 +82,48 @@ async def whole_cycle(root: Path, database: str) -> None:
     assert len(said) > 4
 
 
-async def simulate(root: Path) -> None:
-    """Have the simulator answer what is in the outbox, once."""
+async def several_channels(root: Path, database: str) -> None:
+    """The same with a channel for each format, each for the cards of one network."""
+    make_keys(root)
+    (root / "channels.yaml").write_text(_CHANNELS.format(root=root))
+    numbers = {
+        brand: [number_for_test(brand, counter) for counter in range(CARDS)] for brand in _FORMATS
+    }
+    async with vault_site(root) as site:
+        await store(site, [each for some in numbers.values() for each in some])
+        more = {"CHANNELS": str(root / "channels.yaml")}
+        first = json.loads(await updater(site, database, "run-once", "--json", **more))
+        assert (first["records_asked"], first["awaiting"]) == (3 * CARDS, 3)
+        for name in _FORMATS.values():
+            await simulate(root, name, root / name)
+        told = await updater(
+            site, database, "run-once", "--no-ask", "--json", "--poll", "0.05", **more
+        )
+    said = Counter[str]()
+    for each in json.loads(told)["answers"]:
+        said[each["outcome"]] += each["count"]
+    expected = Counter[str]()
+    for brand, name in _FORMATS.items():
+        truth = await python(
+            *("updater.simulator", "truth", "--seed", SEED, "--format", name),
+            *("--numbers-from", "-", "--exchange", str(root / name)),
+            *("--keys", str(root / "keys"), "--simulator-keys", str(root / "simulator-keys")),
+            stdin="\n".join(numbers[brand]),
+        )
+        expected.update(OUTCOMES[json.loads(line)["outcome"]] for line in truth.splitlines())
+    # What a format has no code for, when there is nothing new, isn't compared.
+    ours, theirs = [{each: found[each] for each in _NEWS} for found in (said, expected)]
+    assert ours == theirs
+    assert min(said[each] for each in _NEWS) > 0
+
+
+async def simulate(root: Path, name: str = "", exchange: Path | None = None) -> None:
+    """Have the simulator answer what is in an outbox, once."""
     await python(
         *("updater", "simulate", "--once", "--seed", SEED),
-        *("--exchange", str(root / "exchange"), "--keys", str(root / "keys")),
+        *("--exchange", str(exchange or root / "exchange"), "--keys", str(root / "keys")),
         *("--simulator-keys", str(root / "simulator-keys")),
+        *(("--format", name) if name else ()),
     )
 
 
@@ -92,9 +150,11 @@ async def store(site: VaultSite, numbers: list[str]) -> None:
     await client.vault.BatchTokenize(batch, timeout=20)
 
 
-async def updater(site: VaultSite, database: str, *arguments: str) -> str:
-    """Run one of the updater's commands as a process of its own."""
-    return await python("updater", *arguments, environment=settings(site, database))
+async def updater(site: VaultSite, database: str, *arguments: str, **more: str) -> str:
+    """Run one of the updater's commands as a process of its own; `more` are settings."""
+    environment = settings(site, database)
+    environment |= {f"CARDVAULT_UPDATER_{name}": value for name, value in more.items()}
+    return await python("updater", *arguments, environment=environment)
 
 
 def settings(site: VaultSite, database: str) -> dict[str, str]:

@@ -3,28 +3,29 @@
 from cards.brands import Brand
 from cards.pan import Pan
 from cards.testcards import test_pan as number_for_test
-from tests.doubles.updater_world import answer
-from updater.files.cybersource_records import RequestRecord, ResponseRecord, YearMonth
+from tests.doubles.feed_files import Question
+from tests.doubles.updater_acquirer import answer, expiry_asked
+from updater.files.answers import AnswerRecord, YearMonth
 from updater.files.digits import Digits
 
 NEW_EXPIRY = YearMonth(2031, 5)
 
 
-def replacement(record: RequestRecord, brand: Brand) -> Digits:
+def replacement(record: Question, brand: Brand) -> Digits:
     """Return another number, the same one each time the same card is asked about."""
     seed = int(record.number.reveal()[-6:-1]) + 50_000
     return Digits(number_for_test(brand, seed))
 
 
-def new_number(record: RequestRecord) -> ResponseRecord:
+def new_number(record: Question) -> AnswerRecord:
     return answer(record, "NAN", new_number=replacement(record, Brand.VISA), new_expiry=NEW_EXPIRY)
 
 
-def current(record: RequestRecord) -> ResponseRecord:
-    return answer(record, "CUR", new_number=record.number, new_expiry=record.expiry)
+def current(record: Question) -> AnswerRecord:
+    return answer(record, "CUR", new_number=record.number, new_expiry=expiry_asked(record))
 
 
-def mixed(record: RequestRecord) -> ResponseRecord | None:
+def mixed(record: Question) -> AnswerRecord | None:
     """Answer by the last digits but one of the number: every kind, and no answer at all."""
     kind = int(record.number.reveal()[-2]) % 8
     answers = (

@@ -1,21 +1,25 @@
 """A vault for the updater's tests: what `Vault` promises, with the real semantics, in memory."""
 
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cards.brands import Brand
 from cards.expiry import Expiry
 from cards.outcomes import BRINGS_EXPIRY, Outcome
 from cards.pan import Pan
 from cards.testcards import test_pan as number_for_test
+from tests.doubles.updater_vault_undo import Change, change_of, undo
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus, Credential
 from updater.domain.errors import VaultRefused, VaultUnavailable
-from updater.usecases.ports import (
+from updater.usecases.ports_vault import (
     CardUpdate,
     CredentialPage,
+    MaskedCard,
     NotRevealed,
     Revealed,
+    RevertedPage,
     UpdateResult,
 )
 
@@ -49,6 +53,10 @@ class KeptCard:
     def expiry(self) -> Expiry | None:
         return self.versions[-1][1]
 
+    @property
+    def enrolled(self) -> frozenset[str]:
+        return self.covered - self.opted_out
+
     def seen(self) -> Credential:
         return Credential(
             token=self.token,
@@ -76,6 +84,9 @@ class DoubleVault:
     page: int = 2
     now_us: Callable[[], int] = lambda: 0
     counter: int = 1000
+    parked: list[tuple[str, CardUpdate]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    listens: Callable[[CardUpdate], object] = lambda _update: None
 
     def add(
         self,
@@ -135,14 +146,29 @@ class DoubleVault:
         assert len(tokens) <= 1000
         return [self._reveal(tenant, token) for token in tokens]
 
+    async def revert(
+        self, tenant: str, channel: str, feed_id: str, *, request_id: str, dry_run: bool
+    ) -> AsyncIterator[RevertedPage]:
+        self._check()
+        uuid.UUID(request_id)  # raises for what is none
+        yield RevertedPage(undo(self, tenant, (channel, feed_id), dry_run=dry_run))
+
+    async def card(self, tenant: str, token: str) -> MaskedCard | None:
+        self._check()
+        found = self.cards.get((tenant, token))
+        if found is None:
+            return None
+        number = found.number
+        shown = (number.brand, number.bin(6), number.last4, found.expiry, found.status.value)
+        return MaskedCard(token, *shown)
+
     async def apply(self, tenant: str, updates: Sequence[CardUpdate]) -> Sequence[UpdateResult]:
         self._check()
         assert 1 <= len(updates) <= 1000
         self.batches.append(len(updates))
-        return [
-            UpdateResult(update.update_id, update.token, self._apply(tenant, update))
-            for update in updates
-        ]
+        for update in updates:
+            self.listens(update)
+        return [self._answered(tenant, update) for update in updates]
 
     def _check(self) -> None:
         if self.down:
@@ -158,12 +184,76 @@ class DoubleVault:
         brand = card.number.brand
         return Revealed(token, len(card.versions), card.number, card.expiry, brand)
 
+    def _answered(self, tenant: str, update: CardUpdate) -> UpdateResult:
+        before = {key: replace(card) for key, card in self.cards.items()}
+        versions = {key: list(card.versions) for key, card in self.cards.items()}
+        told, parked, changes = dict(self.told), list(self.parked), list(self.changes)
+        result = self._told(tenant, update)
+        if update.dry_run:  # in place: tests hold on to cards
+            self.told, self.parked, self.changes = told, parked, changes
+            for key, card in before.items():
+                vars(self.cards[key]).update(vars(card) | {"versions": versions[key]})
+        return result
+
+    def _told(self, tenant: str, update: CardUpdate) -> UpdateResult:
+        update_id = update.update_id
+        if update.token:
+            first = self._first(update_id, [update.token])
+            done = self._apply(tenant, update)
+            return UpdateResult(update_id, update.token, done, first=first)
+        number = update.number
+        assert number is not None
+        bearers = self.bearers(tenant, number)
+        touched = [card for card in bearers if update.merchant_account in card.enrolled]
+        first = self._first(update_id, [each.token for each in touched])
+        cards = [
+            (each.token, self._apply(tenant, _about(update, each, number))) for each in touched
+        ]
+        if cards:
+            return UpdateResult(update_id, "", cards[0][1], cards=cards, first=first)
+        return UpdateResult(update_id, "", self._apply_to_none(tenant, update, bearers))
+
+    def _first(self, update_id: str, tokens: Sequence[str]) -> dict[str, Disposition]:
+        """Return what an answer did to cards when it came before."""
+        before = {token: self.told.get((update_id, token)) for token in tokens}
+        return {token: was for token, was in before.items() if was is not None}
+
+    def bearers(self, tenant: str, number: Pan) -> list[KeptCard]:
+        """Return the tenant's cards that hold or held a number, by token."""
+        found = [card for (of, _), card in sorted(self.cards.items()) if of == tenant]
+        alive = [card for card in found if card.status is not CardStatus.DELETED]
+        return [card for card in alive if number in {each for each, _ in card.versions}]
+
+    def _apply_to_none(
+        self, tenant: str, update: CardUpdate, bearers: Sequence[KeptCard]
+    ) -> Disposition:
+        key = (update.update_id, "")
+        if key in self.told:
+            return Disposition.DUPLICATE
+        if bearers or update.outcome not in BRINGS_EXPIRY:
+            return Disposition.NOT_FOUND
+        self.told[key] = Disposition.PARKED
+        self.parked.append((tenant, update))
+        return Disposition.PARKED
+
     def _apply(self, tenant: str, update: CardUpdate) -> Disposition:
         key = (update.update_id, update.token)
         if key in self.told:
             return Disposition.DUPLICATE
+        before = change_of(self, tenant, update)
         self.told[key] = self._decide(tenant, update)
+        if self.told[key] is Disposition.APPLIED:
+            self.changes.append(before)
+            self._release(tenant, self.cards[tenant, update.token])
         return self.told[key]
+
+    def _release(self, tenant: str, card: KeptCard) -> None:
+        """Decide again what was parked for the number that a network's answer has made current."""
+        for of, parked in list(self.parked):
+            number = parked.number
+            if of == tenant and number == card.number and parked.merchant_account in card.enrolled:
+                self.parked.remove((of, parked))
+                self._apply(tenant, _about(parked, card, card.number))
 
     def _decide(self, tenant: str, update: CardUpdate) -> Disposition:
         card = self.cards.get((tenant, update.token))
@@ -205,3 +295,9 @@ class DoubleVault:
             key: (tuple(card.versions), card.status, card.opted_out)
             for key, card in self.cards.items()
         }
+
+
+def _about(update: CardUpdate, card: KeptCard, number: Pan) -> CardUpdate:
+    """Return an answer by number as one about a card: about the newest version that had it."""
+    versions = [at for at, (each, _) in enumerate(card.versions, start=1) if each == number]
+    return replace(update, token=card.token, credential_version=versions[-1], number=None)

@@ -20,7 +20,7 @@ from cards.outcomes import Outcome
 from cards.pan import Pan
 from tests.doubles.updater_vault import DoubleVault
 from updater.domain.enrolment import Credential
-from updater.usecases.ports import CardUpdate, Revealed
+from updater.usecases.ports_vault import CardUpdate, Revealed
 
 
 class CredentialServer(credential_service_pb2_grpc.CredentialServiceServicer):

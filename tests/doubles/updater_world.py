@@ -1,14 +1,15 @@
 """The whole updater over a real database, real files and real OpenPGP, with a vault double."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pysequoia import Cert, Tsk, decrypt, encrypt
-
-from cards.brands import Brand, brand_of
+from cards.brands import Brand
+from tests.doubles.updater_acquirer import Acquirer, Script
 from tests.doubles.updater_faults import Faults, Faulty
 from tests.doubles.updater_vault import DoubleVault
 from updater.adapters.engine import Engine
@@ -17,21 +18,15 @@ from updater.adapters.marks import load_marks, make_marks_key
 from updater.adapters.openpgp import OpenPgp, load_cipher, make_exchange_keys
 from updater.adapters.sqlite.open import open_sqlite
 from updater.domain.enrolment import AskingPolicy
-from updater.files.cybersource import read_request, write_response
-from updater.files.cybersource_records import (
-    CHANNEL,
-    Code,
-    RequestFile,
-    RequestRecord,
-    ResponseFile,
-    ResponseHeader,
-    ResponseRecord,
-)
-from updater.usecases.assembly import Ports, Updater, assemble
-from updater.usecases.choose import Channel
+from updater.domain.feed import FeedFile, Incident, IncidentState
+from updater.domain.mapping import CYBERSOURCE
+from updater.files.codec import CODECS
+from updater.usecases.assembly import ChannelPorts, Ports, Settings, Stores, Updater, assemble
+from updater.usecases.channel import Channel
 
 DAY = 86_400_000_000
 POLICY = AskingPolicy(brands=frozenset({Brand.VISA, Brand.MASTERCARD, Brand.DISCOVER}))
+SEGMENTS = {"V": "000088", "M": "012345", "D": "077777"}
 
 
 class HandClock:
@@ -45,74 +40,19 @@ class HandClock:
         return self.now
 
 
-@dataclass
-class Acquirer:
-    """The other side of the exchange: reads inquiries, answers by a script, with its own keys."""
-
-    secret: Tsk
-    updater: Cert
-    root: Path
-    script: Callable[[RequestRecord], ResponseRecord | None]
-    asked: list[RequestFile] = field(default_factory=list)
-    answered: dict[str, bytes] = field(default_factory=dict)
-
-    def collect(self) -> list[RequestFile]:
-        """Take every inquiry out of the outbox, as a channel's poller does."""
-        found = []
-        for path in sorted((self.root / "outbox").iterdir()):
-            sealed = path.read_bytes()
-            opened = decrypt(
-                sealed, decryptor=self.secret.decryptor(), store=lambda _ids: [self.updater]
-            )
-            assert opened.bytes is not None
-            assert opened.valid_sigs
-            found.append(read_request(opened.bytes))
-            path.unlink()
-        self.asked += found
-        return found
-
-    def respond(self, inquiry: RequestFile) -> ResponseFile:
-        answers = [answer for each in inquiry.records if (answer := self.script(each)) is not None]
-        header = ResponseHeader(inquiry.header.merchant_id, inquiry.header.batch_id)
-        return ResponseFile(header, answers, len(answers))
-
-    def seal(self, plain: bytes) -> bytes:
-        return encrypt(plain, recipients=[self.updater], signer=self.secret.signer(), armor=False)
-
-    def deliver(self, name: str, content: bytes) -> Path:
-        path = self.root / "inbox" / name
-        path.write_bytes(content)
-        return path
-
-    def answer_all(self) -> None:
-        """Answer what is in the outbox, and deliver it under the agreed name."""
-        for inquiry in self.collect():
-            self.answer(inquiry)
-
-    def answer(self, inquiry: RequestFile) -> Path:
-        header = inquiry.header
-        sealed = self.seal(write_response(self.respond(inquiry)))
-        self.answered[header.batch_id] = sealed
-        name = f"{header.merchant_id}.{header.batch_id}.au.response.pan.csv.pgp"
-        return self.deliver(name, sealed)
-
-
-def answer(record: RequestRecord, code: str, reason: str = "800", **new: Any) -> ResponseRecord:
-    """Return an answer to a question: the old data echoed, as a channel does."""
-    return ResponseRecord(
-        code=Code(code),
-        reason=reason,
-        reference=record.reference,
-        old_number=record.number,
-        old_expiry=record.expiry,
-        request_id="77",
-        **new,
+def channel_of(format_name: str, name: str = "", **changes: Any) -> Channel:
+    """Return a channel of a format, as tests mostly want it: test numbers may be a card's."""
+    channel = Channel(
+        name=name or format_name,
+        codec=CODECS[format_name],
+        policy=POLICY,
+        merchant_ids={},
+        status_email="notify@example.org",
+        segments=SEGMENTS,
+        terminal_id="T1",
+        takes_test_numbers=True,
     )
-
-
-def brand_asked(record: RequestRecord) -> Brand:
-    """Return the brand of the number asked about."""
-    return brand_of(record.number.reveal())
+    return replace(channel, **changes)
 
 
 def sqlite_in(root: Path) -> AbstractAsyncContextManager[Engine]:
@@ -122,62 +62,110 @@ def sqlite_in(root: Path) -> AbstractAsyncContextManager[Engine]:
 
 @dataclass
 class World:
-    """Everything a test needs; `restart` is what a new process does after a crash."""
+    """Everything a test needs; `running` again is what a new process does after a crash."""
 
     root: Path
     vault: DoubleVault
     faults: Faults
     clock: HandClock
-    acquirer: Acquirer
+    acquirers: Mapping[str, Acquirer]
     cipher: OpenPgp
-    channel: Channel
-    merchant_ids: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    channels: Sequence[Channel]
     batch: int = 1000
     opens: Callable[[Path], AbstractAsyncContextManager[Engine]] = sqlite_in
+    tenants: Sequence[str] = ("demo",)
+
+    @property
+    def channel(self) -> Channel:
+        """The first channel."""
+        return self.channels[0]
+
+    @property
+    def acquirer(self) -> Acquirer:
+        """The other side of the first channel."""
+        return self.acquirers[self.channel.name]
+
+    def with_channel(self, **changes: Any) -> World:
+        """Return this world with its first channel configured otherwise."""
+        first, *others = self.channels
+        return replace(self, channels=(replace(first, **changes), *others))
+
+    def with_script(self, script: Script) -> World:
+        """Return this world with another script at the first channel's other side."""
+        changed = {**self.acquirers, self.channel.name: replace(self.acquirer, script=script)}
+        return replace(self, acquirers=changed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Updater]:
         """Run the updater as one process would, until the block is left."""
         async with self.opens(self.root) as engine:
+            yield self.assembled(engine)
 
-            def faulty(port: Any) -> Any:
-                return Faulty(port, self.faults)
-
-            ports = Ports(
-                vault=faulty(self.vault),
-                cipher=faulty(self.cipher),
-                exchange=faulty(ExchangeDirectory(self.root / "exchange")),
-                enrolments=faulty(engine.enrolments),
-                inquiries=faulty(engine.inquiries),
-                feeds=faulty(engine.feeds),
-                incidents=faulty(engine.incidents),
-                marks=load_marks(self.root / "keys"),
-                clock=self.clock,
+    def assembled(self, engine: Engine) -> Updater:
+        """Put the updater together over an opened database."""
+        stores = Stores(
+            enrolments=self.faulty(engine.enrolments),
+            inquiries=self.faulty(engine.inquiries),
+            feeds=self.faulty(engine.feeds),
+            incidents=self.faulty(engine.incidents),
+            pauses=self.faulty(engine.pauses),
+        )
+        ports = Ports(
+            vault=self.faulty(self.vault),
+            stores=stores,
+            requests=engine.requests,
+            marks=load_marks(self.root / "keys"),
+            clock=self.clock,
+        )
+        channels = [
+            ChannelPorts(
+                channel=each,
+                stores=stores,
+                cipher=self.faulty(self.cipher),
+                exchange=self.faulty(ExchangeDirectory(self.acquirers[each.name].root)),
             )
-            updater = assemble(ports, self.channel, tenants=("demo",), apply_batch=self.batch)
-            yield updater
+            for each in self.channels
+        ]
+        return assemble(ports, stores, channels, Settings(self.tenants, apply_batch=self.batch))
+
+    def faulty(self, port: Any) -> Any:
+        """Return a port that dies as `faults` says."""
+        return Faulty(port, self.faults)
 
 
-def make_world(
-    root: Path, script: Callable[[RequestRecord], ResponseRecord | None], **changes: Any
-) -> World:
-    """Build a world with fresh keys under `root`."""
+def make_world(root: Path, script: Script, *channels: Channel, **changes: Any) -> World:
+    """Build a world with fresh keys under `root`; of one channel, unless it is told which."""
     make_exchange_keys(root / "keys", root / "simulator-keys")
     make_marks_key(root / "keys")
-    acquirer = Acquirer(
-        Tsk.from_bytes((root / "simulator-keys" / "acquirer.tsk").read_bytes()),
-        Cert.from_bytes((root / "simulator-keys" / "updater.cert").read_bytes()),
-        root / "exchange",
-        script,
-    )
+    several = channels or (channel_of(CYBERSOURCE),)
+    exchange = {each.name: root / f"exchange-{each.name}" for each in several[1:]}
+    exchange[several[0].name] = root / "exchange"
+    acquirers = {
+        each.name: Acquirer(root / "simulator-keys", exchange[each.name], each.codec.name, script)
+        for each in several
+    }
     clock = HandClock()
     world = World(
         root=root,
         vault=DoubleVault(now_us=lambda: clock.now),
         faults=Faults(),
         clock=clock,
-        acquirer=acquirer,
+        acquirers=acquirers,
         cipher=load_cipher(root / "keys"),
-        channel=Channel(CHANNEL, POLICY, {}, "notify@example.org"),
+        channels=several,
     )
     return replace(world, **changes)
+
+
+async def files_of(updater: Updater) -> list[FeedFile]:
+    """Return every file, the first received first."""
+    feeds = updater.ports.stores.feeds
+    found = await feeds.page(tenant="", channel="", states=(), before=(0, ""), limit=999)
+    return list(reversed(found))
+
+
+async def open_incidents(updater: Updater, *kinds: Any) -> Sequence[Incident]:
+    """Return every exception that waits."""
+    return await updater.ports.stores.incidents.page(
+        tenant="", channel="", states=(IncidentState.OPEN,), kinds=kinds, after=0, limit=999
+    )

@@ -15,7 +15,7 @@ from typing import Final
 
 from chassis.files import write_private
 from updater.domain.feed import Sighting
-from updater.usecases.ports import Shelf
+from updater.usecases.ports_exchange import Shelf
 
 _ON_THEIR_WAY: Final = (".part", ".tmp")
 
@@ -45,7 +45,11 @@ class ExchangeDirectory:
 
     async def read(self, name: str, *, limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file of the inbox, or None if it is gone."""
-        return await asyncio.to_thread(self._read, _plain(name), limit)
+        return await asyncio.to_thread(_read, self._inbox / _plain(name), limit)
+
+    async def reopen(self, name: str, *, limit: int) -> bytes | None:
+        """Return at most `limit` bytes of a file that is done with, or None once it is purged."""
+        return await asyncio.to_thread(self._reopen, _plain(name), limit)
 
     async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
         """Take a file out of the inbox; `instead` replaces its bytes."""
@@ -90,13 +94,9 @@ class ExchangeDirectory:
                         seen.append(Sighting(entry.name, found.st_size, found.st_mtime_ns))
         return seen
 
-    def _read(self, name: str, limit: int) -> bytes | None:
-        try:
-            descriptor = os.open(self._inbox / name, os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return None
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(limit)
+    def _reopen(self, name: str, limit: int) -> bytes | None:
+        found = (_read(self._shelves[shelf] / name, limit) for shelf in Shelf)
+        return next((each for each in found if each is not None), None)
 
     def _shelve(self, name: str, shelf: Shelf, instead: bytes | None) -> None:
         source, target = self._inbox / name, self._shelves[shelf] / name
@@ -108,6 +108,15 @@ class ExchangeDirectory:
                 source.rename(target)
         _sync(target.parent)
         _sync(self._inbox)
+
+
+def _read(path: Path, limit: int) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(limit)
 
 
 def _plain(name: str) -> str:

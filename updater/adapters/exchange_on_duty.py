@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Final
 
 from updater.domain.feed import Sighting
-from updater.usecases.ports import Duty, Exchange, Shelf
+from updater.usecases.ports import Duty
+from updater.usecases.ports_exchange import Exchange, Shelf
 
 
 class ExchangeOnDuty:
@@ -36,6 +37,10 @@ class ExchangeOnDuty:
     async def read(self, name: str, *, limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file of the inbox."""
         return await self._exchange.read(name, limit=limit)
+
+    async def reopen(self, name: str, *, limit: int) -> bytes | None:
+        """Return at most `limit` bytes of a file that is done with."""
+        return await self._exchange.reopen(name, limit=limit)
 
     async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
         """Take a file out of the inbox; see `Exchange`."""

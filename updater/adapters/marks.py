@@ -24,14 +24,18 @@ class HmacMarks:
             raise ExchangeKeysUnusable("the MAC key has 32 bytes")
         self._key: Final = key
 
-    def number(self, reference: str, digits: str) -> str:
-        """Return the MAC of an asked number, bound to its reference, in hex."""
-        return self._mac("number", reference.encode(), digits.encode())[:_SHORT]
+    def number(self, bound_to: str, digits: str) -> str:
+        """Return the MAC of an asked number, bound to its reference or batch id, in hex."""
+        return self._mac("number", bound_to.encode(), digits.encode())[:_SHORT]
 
     def record(self, channel: str, batch_id: str, ordinal: int, content: bytes) -> str:
         """Return the MAC of a record, bound to its place, in hex."""
         place = (channel.encode(), batch_id.encode(), str(ordinal).encode())
         return self._mac("record", *place, content)[:_SHORT]
+
+    def content(self, batch_id: str, reference: str, content: bytes) -> str:
+        """Return the MAC of what a record says, bound to its question and to no place, in hex."""
+        return self._mac("content", batch_id.encode(), reference.encode(), content)[:_SHORT]
 
     def request(self, method: str, content: bytes) -> str:
         """Return the MAC of a request's fields, in hex."""

@@ -17,7 +17,7 @@ from pysequoia.packet import PacketPile
 
 from chassis.files import write_private, write_public
 from updater.domain.errors import ExchangeKeysUnusable
-from updater.usecases.ports import NotOpened, SealFault
+from updater.usecases.ports_exchange import NotOpened, SealFault
 
 UPDATER_KEY: Final = "updater.tsk"
 UPDATER_CERT: Final = "updater.cert"

@@ -1,17 +1,16 @@
 """Rows as every engine keeps them, and what they are in the domain."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from cards.brands import Brand
 from cards.outcomes import Outcome
+from updater.adapters.stored_feeds import Row, counts
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus, Enrolment, EnrolmentState
-from updater.domain.feed import Answer, ExceptionKind, FeedFile, FeedState, Incident
 from updater.domain.inquiry import AskedCard, Inquiry, InquiryState, ItemState, Question
-from updater.usecases.ports import InquiryProgress
+from updater.usecases.ports_store import InquiryProgress
 
-Row = Sequence[Any]
 ENROLMENTS: Final = """
   e.tenant, e.token, e.merchant_account, c.credential_version, c.fpan, c.status, c.brand,
   c.fingerprint, c.expiry, e.covered, e.opted_out, e.enrolled, e.asked_at, e.asked_version,
@@ -30,14 +29,7 @@ STATES: Final = {
 """Conditions on ENROLMENTS, by what the domain calls them."""
 INQUIRY_COLUMNS: Final = (
     "batch_id, channel, tenant, merchant_account, merchant_id, state, created_at, asked_at,"
-    " file_name, sha256, size, records, sent_at, ended_at"
-)
-FEED_COLUMNS: Final = (
-    "feed_id, channel, name, size, sha256, state, received_at, batch_id, tenant, records,"
-    ' reason, "offset", duplicate_of, applied_at'
-)
-INCIDENT_COLUMNS: Final = (
-    'kind, subject, reason, "offset", opened_at, exception_id, resolved_at, resolution'
+    " file_name, sha256, size, records, sent_at, ended_at, wire_batch, network"
 )
 
 
@@ -85,60 +77,6 @@ def questions(rows: Iterable[Row]) -> Mapping[str, Question]:
 
 
 def progress(states: Mapping[str, int], answers: Iterable[Row]) -> InquiryProgress:
-    """Return how far an inquiry is: cards by state, rows of (outcome, disposition, count)."""
-    counts = {outcome_key(outcome, what): int(count) for outcome, what, count in answers}
+    """Return how far an inquiry is: cards by state, rows of (outcome, disposition, shadow, n)."""
     cards = sum(states.values()) - states.get(ItemState.DROPPED, 0)
-    return InquiryProgress(cards, states.get(ItemState.ANSWERED, 0), counts)
-
-
-def incident(row: Row) -> Incident:
-    """Return the exception of a row of INCIDENT_COLUMNS."""
-    return Incident(ExceptionKind(row[0]), *row[1:])
-
-
-def feed_file(row: Row) -> FeedFile:
-    """Return the file of a row of FEED_COLUMNS."""
-    feed_id, channel, name, size, sha256, state, received_at, *rest = row
-    return FeedFile(feed_id, channel, name, size, sha256, FeedState(state), received_at, *rest)
-
-
-def feed_row(file: FeedFile) -> tuple[Any, ...]:
-    """Return a file's row, in the order of FEED_COLUMNS."""
-    return (
-        file.feed_id,
-        file.channel,
-        file.name,
-        file.size,
-        file.sha256,
-        file.state.value,
-        file.received_at,
-        file.batch_id,
-        file.tenant,
-        file.records,
-        file.reason,
-        file.offset,
-        file.duplicate_of,
-        file.applied_at,
-    )
-
-
-def answer_row(feed_id: str, answer: Answer) -> tuple[Any, ...]:
-    """Return a new answer's row; it has no disposition yet."""
-    return (
-        feed_id,
-        answer.ordinal,
-        answer.token,
-        answer.reference,
-        answer.update_id,
-        answer.outcome.value,
-        answer.raw_code,
-        answer.raw_reason,
-        None if answer.note is None else answer.note.value,
-        None,
-        "",
-    )
-
-
-def outcome_key(outcome: str, disposition: str | None) -> tuple[Outcome, Disposition | None]:
-    """Return the key under which answers are counted."""
-    return Outcome(outcome), None if disposition is None else Disposition(disposition)
+    return InquiryProgress(cards, states.get(ItemState.ANSWERED, 0), counts(answers))

@@ -11,17 +11,21 @@ from cardvault.vault.v1 import (
     credential_service_pb2_grpc,
     reveal_service_pb2,
     reveal_service_pb2_grpc,
+    vault_service_pb2,
+    vault_service_pb2_grpc,
 )
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from chassis.channel import tenant_metadata
 from updater.adapters import vault_messages as convert
 from updater.domain.errors import VaultRefused, VaultUnavailable
-from updater.usecases.ports import (
+from updater.usecases.ports_vault import (
     CardUpdate,
     CredentialPage,
+    MaskedCard,
     NotRevealed,
     Revealed,
+    RevertedPage,
     UpdateResult,
 )
 
@@ -38,6 +42,7 @@ _LATER: Final = frozenset(
         grpc.StatusCode.INTERNAL,
     }
 )
+_NOT_SEEN: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 _ITEM_LATER: Final = frozenset({code.value[0] for code in _LATER})
 
 
@@ -53,6 +58,7 @@ class VaultClient:
     ) -> None:
         self._credentials: Final = credential_service_pb2_grpc.CredentialServiceStub(channel)
         self._reveal: Final = reveal_service_pb2_grpc.RevealServiceStub(channel)
+        self._cards: Final = vault_service_pb2_grpc.VaultServiceStub(channel)
         self._call_s: Final = call_deadline.total_seconds()
         self._stream_s: Final = stream_deadline.total_seconds()
 
@@ -104,9 +110,42 @@ class VaultClient:
                 update.token,
                 convert.disposition(result.disposition),
                 reason_of(result.error) if result.HasField("error") else "",
+                convert.cards_of(result) if update.number is not None else (),
+                convert.first_of(result),
             )
             for update, result in zip(updates, reply.results, strict=True)
         ]
+
+    async def revert(
+        self, tenant: str, channel: str, feed_id: str, *, request_id: str, dry_run: bool
+    ) -> AsyncIterator[RevertedPage]:
+        """Take back what a file's answers changed, page by page; repeating it changes no more."""
+        request = credential_service_pb2.RevertUpdatesRequest(
+            request_id=request_id,
+            source=credential_service_pb2.UpdateFile(channel=channel, file=feed_id),
+            dry_run=dry_run,
+        )
+        while True:
+            reply = await self._call(self._credentials.RevertUpdates, request, tenant)
+            yield convert.reverted(reply)
+            if not reply.next_page_token:
+                return
+            if reply.next_page_token == request.page_token:
+                raise VaultRefused("the vault's answer does not fit the question")
+            request.page_token = reply.next_page_token
+
+    async def card(self, tenant: str, token: str) -> MaskedCard | None:
+        """Return a card, masked; None if there is none, or the updater may not see it."""
+        request = vault_service_pb2.GetCardRequest(token=token)
+        try:
+            reply = await self._cards.GetCard(
+                request, timeout=self._call_s, metadata=tenant_metadata(tenant)
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _NOT_SEEN:
+                return None
+            raise _failure(error) from None
+        return convert.masked(reply.card)
 
     async def _call(self, method: Any, request: Any, tenant: str) -> Any:
         try:

@@ -1,5 +1,6 @@
 """The vault's messages and what they are in the domain."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cardvault.vault.v1 import card_pb2, credential_service_pb2, reveal_service_pb2, update_pb2
@@ -10,7 +11,15 @@ from cards.expiry import Expiry
 from cards.pan import Pan, PanInvalid
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus, Credential
-from updater.usecases.ports import CardUpdate, NotRevealed, Revealed
+from updater.usecases.ports_vault import (
+    CardUpdate,
+    MaskedCard,
+    NotRevealed,
+    Revealed,
+    RevertedCard,
+    RevertedPage,
+    Undone,
+)
 
 ALL_STATUSES: Final = (
     card_pb2.CARD_STATUS_ACTIVE,
@@ -64,13 +73,10 @@ def revealed(token: str, message: reveal_service_pb2.DetokenizeResponse) -> Reve
 
 
 def credential_update(update: CardUpdate) -> credential_service_pb2.CredentialUpdate:
-    """Return an answer as ApplyUpdates takes it."""
+    """Return an answer as ApplyUpdates takes it: about a version of a card, or about a number."""
     message = credential_service_pb2.CredentialUpdate(
         update_id=update.update_id,
         merchant_account=update.merchant_account,
-        version=credential_service_pb2.AskedVersion(
-            token=update.token, credential_version=update.credential_version
-        ),
         outcome=f"UPDATE_OUTCOME_{update.outcome.value}",
         asked_time=timestamp(update.asked_at),
         source=update_pb2.UpdateSource(
@@ -79,13 +85,64 @@ def credential_update(update: CardUpdate) -> credential_service_pb2.CredentialUp
             record=update.ordinal,
             raw_code=update.raw_code,
         ),
+        dry_run=update.dry_run,
     )
+    if update.token:
+        message.version.token = update.token
+        message.version.credential_version = update.credential_version
+    elif update.number is not None:
+        message.number = update.number.reveal()
     if update.new_number is not None:
         message.new_number = update.new_number.reveal()
     if update.new_expiry is not None:
         message.new_expiry.year = update.new_expiry.year
         message.new_expiry.month = update.new_expiry.month
+    if update.event_time is not None:
+        message.event_time.CopyFrom(timestamp(update.event_time))
+    if update.file_time is not None:
+        message.file_time.CopyFrom(timestamp(update.file_time))
     return message
+
+
+def cards_of(result: credential_service_pb2.UpdateResult) -> Sequence[tuple[str, Disposition]]:
+    """Return what the vault did with each card that an answer by number was about."""
+    return [(each.card.token, disposition(each.disposition)) for each in result.cards]
+
+
+def first_of(result: credential_service_pb2.UpdateResult) -> Mapping[str, Disposition]:
+    """Return what duplicates were when they came for the first time, by token."""
+    return {
+        each.card.token: disposition(each.first_disposition)
+        for each in result.cards
+        if each.first_disposition
+    }
+
+
+def reverted(message: credential_service_pb2.RevertUpdatesResponse) -> RevertedPage:
+    """Return a page of what was taken back."""
+    cards = [
+        RevertedCard(
+            token=card.token,
+            undone=_undone(card.disposition),
+            previous_version=card.previous_credential_version,
+            credential_version=card.credential_version,
+        )
+        for card in message.cards
+    ]
+    return RevertedPage(cards, message.dropped_parked)
+
+
+def masked(card: card_pb2.Card) -> MaskedCard:
+    """Return a card as the vault shows it to everyone who may read."""
+    has_expiry = card.HasField("expiry_month") and card.HasField("expiry_year")
+    return MaskedCard(
+        token=card.token,
+        brand=brand(card.brand),
+        bin=card.bin,
+        last4=card.last4,
+        expiry=Expiry(card.expiry_year, card.expiry_month) if has_expiry else None,
+        status=_status(card.status).value,
+    )
 
 
 def disposition(value: int) -> Disposition:
@@ -114,6 +171,15 @@ def _status(value: int) -> CardStatus:
         return CardStatus(card_pb2.CardStatus.Name(value).removeprefix("CARD_STATUS_"))
     except ValueError:  # unknown: not one to ask about
         return CardStatus.NEEDS_CARDHOLDER
+
+
+def _undone(value: int) -> Undone:
+    """Return what became of a card; a word that this release doesn't know says it stays."""
+    try:
+        name = update_pb2.RevertDisposition.Name(value)
+        return Undone(name.removeprefix("REVERT_DISPOSITION_"))
+    except ValueError:
+        return Undone.KEPT_NEWER
 
 
 def _covers(agreement: card_pb2.StoredCredential) -> bool:

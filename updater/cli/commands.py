@@ -2,6 +2,7 @@
 
 import click
 
+from updater.cli.channels import channels
 from updater.cli.doctor import doctor
 from updater.cli.exceptions import exceptions
 from updater.cli.feeds import feeds
@@ -32,5 +33,8 @@ def updater() -> None:
     """Keep stored cards current by asking the card networks what became of them."""
 
 
-for command in (init, serve, migrate, check_config, doctor, run_once, feeds, exceptions):
+for command in (
+    *(init, serve, migrate, check_config, doctor, run_once),
+    *(feeds, exceptions, channels),
+):
     updater.add_command(command)

@@ -1,23 +1,22 @@
 """`run-once`: one whole cycle, and a report of what came of it."""
 
 import asyncio
-import json
 import time
 from dataclasses import replace
 
 import click
-from rich.console import Console
 
 from chassis.logs import configure_logs
 from chassis.runtime import forbid_core_dumps, run
 from updater.cli.settings import load_config, told
-from updater.cli.tables import report_as_data, report_tables
+from updater.cli.tables import printed, report_as_data, report_tables
 from updater.config import UpdaterConfig
+from updater.opening import open_updater
+from updater.rpc.calls import LOGGED
 from updater.stores import TURN_WITHIN
-from updater.usecases.cycle import CycleReport
 from updater.usecases.duty import take_duty
+from updater.usecases.report import CycleReport
 from updater.usecases.take_in import Taken
-from updater.wiring import open_updater
 
 
 @click.command("run-once")
@@ -39,28 +38,24 @@ def run_once(*, wait: float, poll: float, ask: bool, as_json: bool) -> None:
     """
     config = load_config()
     forbid_core_dumps()
-    configure_logs(service="updater", level=config.log_level)
+    configure_logs(service="updater", level=config.log_level, fields=LOGGED)
     with told():
         report = run(_run(config, wait=wait, poll=poll, ask=ask))
-    if as_json:
-        click.echo(json.dumps(report_as_data(report)))
-    else:
-        console = Console()
-        for table in report_tables(report):
-            console.print(table)
+    printed(list(report_tables(report)), report_as_data(report), as_json=as_json)
     if report.trouble:
         raise click.exceptions.Exit(1)
 
 
 async def _run(config: UpdaterConfig, *, wait: float, poll: float, ask: bool) -> CycleReport:
     async with open_updater(config) as updater:
-        await take_duty(updater.ports.duty, TURN_WITHIN)
-        asked = await updater.cycle.ask() if ask else CycleReport()
+        for duty in updater.duties:
+            await take_duty(duty, TURN_WITHIN)
+        asked = await updater.ask() if ask else CycleReport()
         report = asked
         until = time.monotonic() + wait
         looks = 0
         while True:
-            look = await updater.cycle.listen()
+            look = await updater.listen()
             # What an earlier look could not do, and this one could, is no trouble any more.
             report = replace(report.plus(look), trouble=(*asked.trouble, *look.trouble))
             looks += 1

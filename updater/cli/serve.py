@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -14,9 +15,11 @@ from chassis.runtime import forbid_core_dumps
 from chassis.tls import CertificateInvalid, read_key_pair
 from chassis.tracing.open import TracingInvalid
 from updater.adapters.marks import load_marks
-from updater.adapters.openpgp import load_cipher
+from updater.channel_settings import ChannelSettings
 from updater.cli.settings import load_config, told
+from updater.doctor.exchange import directory_trouble, keys_trouble
 from updater.domain.errors import UpdaterError
+from updater.rpc.calls import LOGGED
 from updater.rpc.routes import VOCABULARY
 from updater.stores import migrate as bring_up_to_date
 from updater.wiring import running_updater
@@ -34,6 +37,7 @@ def serve() -> None:
     configure_logs(
         service="updater",
         level=config.log_level,
+        fields=LOGGED,
         on_dropped=metrics.log_dropped.inc,
         on_redacted=metrics.log_redacted.inc,
     )
@@ -58,8 +62,11 @@ def check_config() -> None:
         ("policy", lambda: PolicyFile(config.policy, VOCABULARY)),
         ("certificate", lambda: read_key_pair(config.tls)),
         ("client certificate", lambda: read_key_pair(config.client_tls)),
-        ("exchange keys", lambda: load_cipher(config.exchange_keys)),
         ("MAC key", lambda: load_marks(config.exchange_keys)),
+        *(
+            (_told(channel), partial(_check_channel, channel))
+            for channel in config.channel_settings
+        ),
     ]
     failed = False
     for name, check in checks:
@@ -73,3 +80,24 @@ def check_config() -> None:
     if failed:
         raise click.exceptions.Exit(1)
     click.echo("the configuration can be served")
+
+
+def _told(channel: ChannelSettings) -> str:
+    """Return a channel's name, format and what else is special about it."""
+    shadow = channel.shadow
+    parts = [("tenants", len(shadow.tenants)), ("card ranges", len(shadow.bins))]
+    shaded = ", ".join(f"{count} {what}" for what, count in parts if count)
+    if shadow.everything:
+        shaded = "everything"
+    more = f"; in the shadow: {shaded}" if shaded else ""
+    return f"channel {channel.name} ({channel.format}{more})"
+
+
+def _check_channel(channel: ChannelSettings) -> None:
+    """Raise what keeps a channel from working."""
+    for trouble in (
+        keys_trouble(channel.exchange_keys),
+        directory_trouble(channel.exchange_directory),
+    ):
+        if trouble:
+            raise UpdaterError(trouble)

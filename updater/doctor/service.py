@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,27 +20,19 @@ from chassis.doctor import (
     tables,
 )
 from chassis.doctor.certificates import certificate_findings
-from chassis.doctor.disk import file_findings
-from chassis.doctor.finding import NOT_CHECKED, Finding, Rule, Severity
+from chassis.doctor.finding import NOT_CHECKED, Finding
 from chassis.doctor.host import host_facts, host_findings
 from chassis.doctor.policy import policy_findings
 from chassis.doctor.report import Report, Subject, examine
 from chassis.doctor.sqlite import sqlite_findings
-from updater.adapters.marks import load_marks
-from updater.adapters.openpgp import load_cipher
 from updater.adapters.postgres.address import Address
 from updater.adapters.sqlite.database import check_sqlite
+from updater.channel_settings import ChannelSettings
 from updater.config import UpdaterConfig
+from updater.doctor import exchange
 from updater.domain.errors import StoreUnavailable, UpdaterError
 from updater.rpc.routes import VOCABULARY
 
-EXCHANGE: Final = Rule(
-    "EXCHANGE_KEYS_UNUSABLE",
-    Severity.BROKEN,
-    "our OpenPGP key, the acquirer's certificate, and the MAC key",
-    "4: what is stolen holds no card number: exchange files are encrypted with them",
-    "cardvault-updater init makes them for development; import the acquirer's certificate",
-)
 RULES: Final = (
     NOT_CHECKED,
     *postgres_rules.RULES,
@@ -51,11 +42,10 @@ RULES: Final = (
     *disk.RULES,
     *certificates.RULES,
     *policy.RULES,
-    EXCHANGE,
+    *exchange.RULES,
     *host.RULES,
 )
 """Every rule of the updater's; docs/reference/doctor.md lists them with the vault's."""
-_MOST_FILES: Final = 1_000
 
 
 async def examine_updater(
@@ -82,9 +72,6 @@ async def examine_updater(
     async def calling() -> Sequence[Finding]:
         return certificate_findings(config.client_tls, server=False)
 
-    async def exchange() -> Sequence[Finding]:
-        return _exchange(config.exchange_keys, config.exchange_directory)
-
     async def events() -> Sequence[Finding]:
         if config.kafka is None:
             return ()
@@ -100,7 +87,7 @@ async def examine_updater(
         Subject("database", database),
         Subject("certificate", served),
         Subject("certificate for the vault", calling),
-        Subject("exchange", exchange),
+        *_exchange(config),
         Subject("events", events),
         Subject("policy", rules),
         Subject("host", machine),
@@ -108,6 +95,27 @@ async def examine_updater(
     return await examine(
         subjects, deadline_s=deadline_s, production=config.environment == "production"
     )
+
+
+def _exchange(config: UpdaterConfig) -> Sequence[Subject]:
+    """Return what concerns the exchange: each channel, and what channels share."""
+    places = {config.exchange_keys}
+    for each in config.channel_settings:
+        places |= {each.exchange_keys, each.exchange_directory}
+
+    async def shared() -> Sequence[Finding]:
+        return [
+            *exchange.marks_findings(config.exchange_keys),
+            *await asyncio.to_thread(exchange.exposed_findings, places),
+        ]
+
+    def channel(settings: ChannelSettings) -> Subject:
+        async def look() -> Sequence[Finding]:
+            return await asyncio.to_thread(exchange.channel_findings, settings)
+
+        return Subject(f"channel {settings.name}", look)
+
+    return [Subject("exchange", shared), *map(channel, config.channel_settings)]
 
 
 async def _postgres(address: Address, timeout_s: float) -> Sequence[Finding]:
@@ -129,21 +137,3 @@ def _opened(path: Path) -> apsw.Connection:
         db.close()
         raise StoreUnavailable("a write-ahead log or synchronous = FULL was not accepted")
     return db
-
-
-def _exchange(keys: Path, directory: Path) -> list[Finding]:
-    found = []
-    for name, load in (("OpenPGP", load_cipher), ("MAC", load_marks)):
-        try:
-            load(keys)
-        except UpdaterError as error:
-            found.append(EXCHANGE.found(f"{name} keys: {error}"))
-        except OSError as error:
-            found.append(EXCHANGE.found(f"{name} keys: {error.strerror}"))
-    files = [path for place in (keys, directory) for path in _files(place)]
-    files = [path for path in files if path.suffix != ".cert"]  # public by nature
-    return [*found, *file_findings(files)]
-
-
-def _files(place: Path) -> list[Path]:
-    return [path for path in islice(place.rglob("*"), _MOST_FILES) if path.is_file()]

@@ -10,6 +10,6 @@ TABLES: Final = Tables(
     names=(
         *("cards", "enrolments", "cursors", "inquiries", "questions", "question_cards"),
         *("feed_files", "answers", "sightings", "exceptions", "requests", "leases"),
-        *("outbox", "event_counts", "outbox_leases", "relays"),
+        *("outbox", "event_counts", "outbox_leases", "relays", "pauses", "wire_counters"),
     ),
 )

@@ -98,6 +98,8 @@ class NotAsked(StrEnum):
     ANSWER_AWAITED = "ANSWER_AWAITED"
     ASKED_RECENTLY = "ASKED_RECENTLY"
     NOT_DUE = "NOT_DUE"
+    PAUSED = "PAUSED"
+    """Every channel that would ask rests: an operator's decision, not one of the card's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,17 @@ def why_not_asked(card: Enrolment, policy: AskingPolicy, now: int) -> NotAsked |
     # What was refused or stayed unanswered isn't checked: ask again as soon as it may be asked.
     checked = card.checked_at is not None and card.checked_at >= card.asked_at
     return NotAsked.NOT_DUE if checked and age < _us(policy.every) else None
+
+
+def due_at(card: Enrolment, policy: AskingPolicy, now: int) -> int | None:
+    """Return when a card is to be asked about, if nothing changes; `now` if it is already.
+
+    None where time alone doesn't bring it.
+    """
+    asked = now if card.asked_at is None else card.asked_at
+    later = (asked + _us(policy.not_again_within), asked + _us(policy.every))
+    times = (now, *sorted(at for at in later if at > now))
+    return next((at for at in times if why_not_asked(card, policy, at) is None), None)
 
 
 def _standing(card: Enrolment, policy: AskingPolicy) -> NotAsked | None:

@@ -22,6 +22,9 @@ class Reason(StrEnum):
     INQUIRY_NOT_FOUND = "INQUIRY_NOT_FOUND"
     FEED_FILE_NOT_FOUND = "FEED_FILE_NOT_FOUND"
     EXCEPTION_NOT_FOUND = "EXCEPTION_NOT_FOUND"
+    EXCEPTION_SETTLED = "EXCEPTION_SETTLED"
+    FEED_FILE_STATE = "FEED_FILE_STATE"
+    FEED_FILE_GONE = "FEED_FILE_GONE"
     STORAGE_FULL = "STORAGE_FULL"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
 
@@ -120,6 +123,24 @@ class IncidentNotFound(UpdaterError):
     """There is no exception with this id."""
 
     reason = Reason.EXCEPTION_NOT_FOUND
+
+
+class IncidentSettled(UpdaterError):
+    """The exception was settled before, in another way."""
+
+    reason = Reason.EXCEPTION_SETTLED
+
+
+class FeedFileStateWrong(UpdaterError):
+    """The file's state doesn't allow this: only a held one is released, an applied one reverted."""
+
+    reason = Reason.FEED_FILE_STATE
+
+
+class FeedFileGone(UpdaterError):
+    """The file's bytes are no longer kept: its retention has ended."""
+
+    reason = Reason.FEED_FILE_GONE
 
 
 class StorageFull(UpdaterError):

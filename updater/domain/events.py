@@ -12,8 +12,10 @@ class EventType(StrEnum):
     """CloudEvents types of `api.md`, as far as there are such steps."""
 
     FEED_RECEIVED = "cardvault.feed.received"
+    FEED_HELD = "cardvault.feed.held"
     FEED_QUARANTINED = "cardvault.feed.quarantined"
     FEED_APPLIED = "cardvault.feed.applied"
+    FEED_REVERTED = "cardvault.feed.reverted"
     INQUIRY_CREATED = "cardvault.inquiry.created"
     INQUIRY_WRITTEN = "cardvault.inquiry.written"
     INQUIRY_SENT = "cardvault.inquiry.sent"

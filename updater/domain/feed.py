@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from cards.outcomes import Outcome
 from updater.domain.dispositions import Disposition
@@ -10,12 +11,24 @@ from updater.domain.mapping import Note
 
 
 class FeedState(StrEnum):
-    """VALIDATED → APPLIED, or QUARANTINED, or DUPLICATE of another. None is ever left half way."""
+    """VALIDATED → APPLIED → REVERTED, HELD before it, or QUARANTINED, or DUPLICATE of another.
+
+    None is ever left half way. A HELD file brings nothing until an operator releases it.
+    """
 
     VALIDATED = "VALIDATED"
+    HELD = "HELD"
     APPLIED = "APPLIED"
+    REVERTED = "REVERTED"
     QUARANTINED = "QUARANTINED"
     DUPLICATE = "DUPLICATE"
+
+
+UNSETTLED: Final = frozenset({FeedState.VALIDATED, FeedState.HELD})
+"""States in which a file's answers aren't all dealt with: further files of its batch wait."""
+
+ADMITTED: Final = UNSETTLED | {FeedState.APPLIED, FeedState.REVERTED}
+"""States of files that were found good: they have answered their batch."""
 
 
 class Quarantine(StrEnum):
@@ -30,18 +43,26 @@ class Quarantine(StrEnum):
     WRONG_MERCHANT = "WRONG_MERCHANT"
     BATCH_NOT_SENT = "BATCH_NOT_SENT"
     BATCH_REUSED = "BATCH_REUSED"
-    UNASKED_ANSWER = "UNASKED_ANSWER"
-    ANSWERED_TWICE = "ANSWERED_TWICE"
-    MANY_TO_ONE = "MANY_TO_ONE"
     ANSWER_ABOUT_ANOTHER_NUMBER = "ANSWER_ABOUT_ANOTHER_NUMBER"
+    REJECTED_BY_OPERATOR = "REJECTED_BY_OPERATOR"
+
+
+class HoldReason(StrEnum):
+    """Why a good file is held: it is outside its channel's bounds (`domain/bounds.py`)."""
+
+    CLOSED_SHARE = "CLOSED_SHARE"
+    CHANGED_SHARE = "CHANGED_SHARE"
+    MANY_TO_ONE = "MANY_TO_ONE"
+    UNASKED_ANSWERS = "UNASKED_ANSWERS"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedFile:
     """One file as received. Identity: channel, name, size, SHA-256 of the ciphertext.
 
-    `reason` and `offset` (bytes of the plain text; 0 for what isn't about the text) say why it
-    was quarantined. Times are µs, UTC.
+    `part` tells further files of one batch apart, where the format does. `reason` and `offset`
+    (bytes of the plain text; 0 for what isn't about the text) say why it was quarantined or is
+    held; `decided_by` and `decided_at`, who released or refused a held one. Times are µs, UTC.
     """
 
     feed_id: str
@@ -58,14 +79,22 @@ class FeedFile:
     offset: int = 0
     duplicate_of: str = ""
     applied_at: int | None = None
+    part: str = ""
+    file_time: int | None = None
+    decided_by: str = ""
+    decided_at: int | None = None
+    reverted_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one record of a feed file says of one card; without any number.
+    """What one record of a feed file says of one card, and what came of it; without any number.
 
     `ordinal` counts records from 1; with several cards behind a question there is one Answer for
-    each. `disposition` is None until it is known.
+    each. An answer by number has no `token` where the vault found no card, and no `reference`.
+    `record_mac` is keyed and tells whether two rows about one question are the same to the letter.
+    `shadow`: the vault was only asked what it would do. `reason` is the vault's, or the updater's
+    for what wasn't sent.
     """
 
     ordinal: int
@@ -75,16 +104,27 @@ class Answer:
     outcome: Outcome
     raw_code: str
     raw_reason: str
+    disposition: Disposition
     note: Note | None = None
-    disposition: Disposition | None = None
+    record_mac: str = ""
+    shadow: bool = False
+    reason: str = ""
+
+
+class Counted(NamedTuple):
+    """What answers are counted by."""
+
+    outcome: Outcome
+    disposition: Disposition
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """What a file brought: answers per (outcome, disposition)."""
+    """What a file brought: answers by outcome and disposition."""
 
     file: FeedFile
-    counts: Mapping[tuple[Outcome, Disposition | None], int]
+    counts: Mapping[Counted, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +141,29 @@ class ExceptionKind(StrEnum):
     """What an operator has to look at."""
 
     FILE_QUARANTINED = "FILE_QUARANTINED"
+    FILE_HELD = "FILE_HELD"
     ANSWER_NOT_APPLIED = "ANSWER_NOT_APPLIED"
     CARD_NOT_ASKED = "CARD_NOT_ASKED"
     INQUIRY_UNANSWERED = "INQUIRY_UNANSWERED"
     APPLY_REFUSED = "APPLY_REFUSED"
 
 
+class IncidentState(StrEnum):
+    """Whether an exception still waits: OPEN → RESOLVED (something was done) or DISMISSED."""
+
+    OPEN = "OPEN"
+    RESOLVED = "RESOLVED"
+    DISMISSED = "DISMISSED"
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One exception; opened once per (kind, subject). `exception_id` is set by the store."""
+    """One exception; opened once per (kind, subject). `exception_id` is set by the store.
+
+    `subject` is what it is about, in the kind's own form: a file, a file's record and token, an
+    inquiry, a question. `tenant` is empty where nobody's inquiry was claimed; `feed_id`,
+    `ordinal`, `token`, `merchant_account` and `outcome` are set as far as there are such things.
+    """
 
     kind: ExceptionKind
     subject: str
@@ -117,5 +171,14 @@ class Incident:
     offset: int = 0
     opened_at: int = 0
     exception_id: int = 0
+    tenant: str = ""
+    channel: str = ""
+    feed_id: str = ""
+    ordinal: int = 0
+    token: str = ""
+    merchant_account: str = ""
+    outcome: Outcome | None = None
+    state: IncidentState = IncidentState.OPEN
     resolved_at: int | None = None
+    resolved_by: str = ""
     resolution: str = ""

@@ -45,8 +45,9 @@ class AskedCard:
 class Question:
     """One record of an inquiry file: a random reference, and the cards it stands for.
 
-    `number_mac` (keyed, and bound to the reference) tells whether an answer is about the number
-    that was asked; empty until the file is written.
+    `number_mac` tells whether an answer is about the number that was asked; empty until the file
+    is written. It is keyed, and bound to the reference, or to the batch id where the format echoes
+    no reference and answers are found by number.
     """
 
     reference: str
@@ -57,7 +58,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """A file of questions of one tenant and merchant account. Times are µs, UTC."""
+    """A file of questions of one tenant and merchant account. Times are µs, UTC.
+
+    `wire_batch` is the batch id as the format's header carries it: the batch id itself, a shorter
+    one that comes round again, or nothing. `network` is the one network a file is for, in the
+    format's letter; empty where the format mixes them.
+    """
 
     batch_id: str
     channel: str
@@ -73,6 +79,8 @@ class Inquiry:
     records: int = 0
     sent_at: int | None = None
     ended_at: int | None = None
+    wire_batch: str = ""
+    network: str = ""
 
 
 def new_batch_id(now: int) -> str:
@@ -85,6 +93,12 @@ def new_reference() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(24))
 
 
-def request_name(inquiry: Inquiry) -> str:
-    """Return the name of the inquiry's file in the exchange directory."""
-    return f"{inquiry.merchant_id}.{inquiry.batch_id}.au.request.pan.csv.pgp"
+def request_name(inquiry: Inquiry, suffix: str) -> str:
+    """Return the name of the inquiry's file in the exchange; `suffix` is its format's."""
+    return f"{inquiry.merchant_id}.{inquiry.batch_id}.{suffix}.pgp"
+
+
+def batch_named(file_name: str) -> str:
+    """Return the batch id that an answer file's name claims, empty if none: it is not trusted."""
+    parts = file_name.split(".")
+    return parts[1] if len(parts) > 1 else ""

@@ -3,20 +3,16 @@
 Source: `account-updater.md` section 4.1. Numbers are opaque and unchecked, codes are kept raw.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
-from updater.files.digits import Digits
 from updater.files.layout import Alphabet, Field, Record
-from updater.files.refusal import Diagnostic
 
 CHANNEL: Final = "cybersource-au-csv"
 REQUEST_CLASS: Final = "cybs.au.request.pan"
 RESPONSE_CLASS: Final = "cybs.au.response.pan"
 MAX_BYTES: Final = 10_000_000  # "≤ 10 MB", read the narrower way
+BATCH_DIGITS: Final = 26  # of the 30 that there is room for: what its REST API shows, section 4.2
 
 HEADER_TAG: Final = "H"
 DETAIL_TAG: Final = "D"
@@ -80,100 +76,13 @@ RESPONSE_TRAILER: Final = Record(
 )
 
 
-class YearMonth(NamedTuple):
-    """An expiry as a file gives it: year 2000 to 2099, month 1 to 12."""
-
-    year: int
-    month: int
-
-
-class KnownCode(StrEnum):
-    """The response codes of section 4.1."""
-
-    NAN = "NAN"
-    NED = "NED"
-    ACL = "ACL"
-    CCH = "CCH"
-    CUR = "CUR"
-    NUP = "NUP"
-    UNA = "UNA"
-    DEC = "DEC"
-    ERR = "ERR"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A response code as it came; one that isn't published is kept, never an error."""
-
-    raw: str
-
-    @property
-    def known(self) -> bool:
-        """Whether the code is one of section 4.1."""
-        return self.raw in KnownCode.__members__
-
-    def __str__(self) -> str:
-        return self.raw if self.known else f"UNKNOWN({self.raw})"
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHeader:
-    """Who asks: `batch_id` is up to 30 digits and unique for ever."""
-
-    merchant_id: str
-    batch_id: str
-    status_email: str
-    creation_date: date | None = None
-    batch_info: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One card asked about. `reference` comes back with the answer."""
-
-    number: Digits
-    expiry: YearMonth | None = None
-    reference: str = ""
-    sub_merchant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFile:
-    """An inquiry file; its header's record count is computed and checked by the codec."""
-
-    header: RequestHeader
-    records: Sequence[RequestRecord]
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseHeader:
-    """Which batch is answered."""
-
-    merchant_id: str
-    batch_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseRecord:
-    """One answer. Absent numbers and expiries are None."""
-
-    code: Code
-    reason: str = ""
-    reference: str = ""
-    old_number: Digits | None = None
-    old_expiry: YearMonth | None = None
-    new_number: Digits | None = None
-    new_expiry: YearMonth | None = None
-    request_id: str = ""
-    sub_merchant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFile:
-    """An answer file. `offsets` are where each record starts; `count` is the trailer's, if any."""
-
-    header: ResponseHeader
-    records: Sequence[ResponseRecord]
-    count: int | None
-    offsets: Sequence[int] = ()
-    diagnostics: Sequence[Diagnostic] = ()
+_CARD_ANSWERS: Final = ("NAN", "NED", "ACL", "CCH", "CUR", "NUP", "UNA")
+_REASONS: Final[Mapping[str, tuple[int, ...]]] = {
+    "DEC": (801, 802, 803, 804, 805, 806, 810, 850, 851, 852, 853, 861, 862),
+    "ERR": (801, 802, 803, 804, 806, 807, 808, 809, 811),
+}
+PUBLISHED: Final = frozenset(
+    {(code, reason) for code in _CARD_ANSWERS for reason in ("800", "")}
+    | {(code, str(reason)) for code, reasons in _REASONS.items() for reason in reasons}
+)
+"""(code, reason) of section 4.1, ERR 806 of section B; 800 says nothing and may be left out."""

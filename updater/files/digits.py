@@ -28,3 +28,8 @@ class Digits:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("digits are not serialised")
+
+
+def digits_or_none(text: str) -> Digits | None:
+    """Return a column's digits, None for an empty one."""
+    return Digits(text) if text else None

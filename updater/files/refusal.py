@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+DIAGNOSTICS_KEPT: Final = 100  # of one file, the first; a file of oddities must not fill memory
+
 
 class FileFault(StrEnum):
     """Everything a codec may refuse a file for; the file is then refused as a whole."""
@@ -16,6 +18,7 @@ class FileFault(StrEnum):
     LINE_ENDING = "LINE_ENDING"
     BLANK_LINE = "BLANK_LINE"
     LINE_TOO_LONG = "LINE_TOO_LONG"
+    RECORD_LENGTH = "RECORD_LENGTH"
     QUOTING = "QUOTING"
     UNKNOWN_RECORD = "UNKNOWN_RECORD"
     HEADER_EXPECTED = "HEADER_EXPECTED"
@@ -28,6 +31,7 @@ class FileFault(StrEnum):
     FIELD_ALPHABET = "FIELD_ALPHABET"
     FIELD_VALUE = "FIELD_VALUE"
     COUNT_MISMATCH = "COUNT_MISMATCH"
+    TRAILER_ORDER = "TRAILER_ORDER"
     TRUNCATED = "TRUNCATED"
     DATA_AFTER_TRAILER = "DATA_AFTER_TRAILER"
 

@@ -31,6 +31,10 @@ STATUSES: Final[Mapping[Reason, Told]] = {
     Reason.ENROLLMENT_NOT_FOUND: Told(Code.NOT_FOUND, "ENROLLMENT_NOT_FOUND"),
     Reason.INQUIRY_NOT_FOUND: Told(Code.NOT_FOUND, "INQUIRY_NOT_FOUND"),
     Reason.FEED_FILE_NOT_FOUND: Told(Code.NOT_FOUND, "FEED_FILE_NOT_FOUND"),
+    Reason.EXCEPTION_NOT_FOUND: Told(Code.NOT_FOUND, "EXCEPTION_NOT_FOUND"),
+    Reason.EXCEPTION_SETTLED: Told(Code.FAILED_PRECONDITION, "EXCEPTION_SETTLED"),
+    Reason.FEED_FILE_STATE: Told(Code.FAILED_PRECONDITION, "FEED_FILE_STATE"),
+    Reason.FEED_FILE_GONE: Told(Code.FAILED_PRECONDITION, "FEED_FILE_GONE"),
 }
 """Reasons that aren't here stop a start or stay inside: a caller never meets them."""
 
@@ -40,7 +44,6 @@ INTERNAL_ONLY: Final = frozenset(
         Reason.DATABASE_IN_USE,
         Reason.DATABASE_TOO_NEW,
         Reason.EXCHANGE_KEYS_UNUSABLE,
-        Reason.EXCEPTION_NOT_FOUND,
     }
 )
 

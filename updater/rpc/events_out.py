@@ -7,8 +7,9 @@ from cardvault.updater.v1 import event_pb2 as pb
 from chassis.events.source import EventSource
 from updater.domain.events import Happening
 from updater.domain.feed import FeedFile
-from updater.rpc.messages import feed_file, inquiry, timestamp
-from updater.usecases.ports import InquiryProgress
+from updater.rpc.feed_messages import feed_file
+from updater.rpc.messages import inquiry, timestamp
+from updater.usecases.ports_store import InquiryProgress
 
 EVENTS: Final = EventSource(
     "cardvault/updater",

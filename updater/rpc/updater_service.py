@@ -1,27 +1,23 @@
 """`UpdaterService`: enrolments and inquiries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from cardvault.updater.v1 import updater_service_pb2 as pb
-from google.protobuf.message import Message
 
-from cards.masking import is_card_number
 from chassis.call import Call
-from chassis.clock import Clock
-from updater.domain.enrolment import Enrolment, EnrolmentState
+from updater.domain.enrolment import EnrolmentState
 from updater.domain.errors import InquiryNotFound
 from updater.domain.inquiry import Inquiry, InquiryState
 from updater.rpc import messages
-from updater.rpc.errors import card_number_in_field, deadline_exceeded
+from updater.rpc.calls import Calls
 from updater.rpc.pages import Pages, size_of
-from updater.usecases.assembly import Updater
 from updater.usecases.choose import Wish
-from updater.usecases.ports import RequestMark
+from updater.usecases.desk import Desk
+from updater.usecases.ports_store import EnrolmentStore, InquiryStore
 
-T = TypeVar("T")
 _LIVE: Final = (EnrolmentState.ACTIVE, EnrolmentState.SUSPENDED)
 
 
@@ -33,39 +29,40 @@ class UpdaterHandlers:
     file to write.
     """
 
-    updater: Updater
+    desk: Desk
+    enrolments: EnrolmentStore
+    inquiries: InquiryStore
     pages: Pages
-    clock: Clock
+    calls: Calls
     busy: asyncio.Lock
     wake: Callable[[], None]
 
     async def enroll(self, request: pb.EnrollRequest, call: Call) -> pb.EnrollResponse:
         """Enrol a card for a merchant account."""
-        mark = self._mark(request, call)
-        work = self.updater.desk.enroll(
+        mark = self.calls.mark(request, call)
+        work = self.desk.enroll(
             call.tenant,
             request.token,
             request.merchant_account,
             mark=mark,
         )
-        return pb.EnrollResponse(enrollment=self._shown(await self._within(call, work)))
+        enrolled = await self.calls.within(call, work)
+        return pb.EnrollResponse(enrollment=messages.enrollment(enrolled))
 
     async def unenroll(self, request: pb.UnenrollRequest, call: Call) -> pb.UnenrollResponse:
         """End an enrolment."""
-        mark = self._mark(request, call)
-        ended = await self.updater.desk.unenroll(
+        mark = self.calls.mark(request, call)
+        ended = await self.desk.unenroll(
             call.tenant, request.token, request.merchant_account, mark=mark
         )
-        return pb.UnenrollResponse(enrollment=self._shown(ended))
+        return pb.UnenrollResponse(enrollment=messages.enrollment(ended))
 
     async def get_enrollment(
         self, request: pb.GetEnrollmentRequest, call: Call
     ) -> pb.GetEnrollmentResponse:
         """Return one enrolment."""
-        found = await self.updater.desk.enrolment(
-            call.tenant, request.token, request.merchant_account
-        )
-        return pb.GetEnrollmentResponse(enrollment=self._shown(found))
+        found = await self.desk.enrolment(call.tenant, request.token, request.merchant_account)
+        return pb.GetEnrollmentResponse(enrollment=messages.enrollment(found))
 
     async def list_enrollments(
         self, request: pb.ListEnrollmentsRequest, call: Call
@@ -75,7 +72,7 @@ class UpdaterHandlers:
         after = self.pages.position(call.tenant, request, 2) or ["", ""]
         names = [pb.EnrollmentState.Name(state) for state in request.states]
         states = [EnrolmentState(name.removeprefix("ENROLLMENT_STATE_")) for name in names]
-        found = await self.updater.ports.enrolments.page(
+        found = await self.enrolments.page(
             call.tenant,
             token=request.token,
             merchant_account=request.merchant_account,
@@ -87,7 +84,7 @@ class UpdaterHandlers:
         more = len(found) > size
         place = [(card.token, card.merchant_account) for card in last]
         return pb.ListEnrollmentsResponse(
-            enrollments=[self._shown(card) for card in shown],
+            enrollments=[messages.enrollment(card) for card in shown],
             next_page_token=self.pages.token(call.tenant, request, *place[0]) if more else "",
         )
 
@@ -95,19 +92,19 @@ class UpdaterHandlers:
         self, request: pb.CreateInquiryRequest, call: Call
     ) -> pb.CreateInquiryResponse:
         """Open an inquiry; the worker writes and sends it."""
-        wish = Wish(request.merchant_account, self._mark(request, call))
+        wish = Wish(request.merchant_account, self.calls.mark(request, call))
 
         async def work() -> Inquiry:
             async with self.busy:
-                return await self.updater.desk.inquire(call.tenant, request.channel, wish)
+                return await self.desk.inquire(call.tenant, request.channel, wish)
 
-        opened = await self._within(call, work())
+        opened = await self.calls.within(call, work())
         self.wake()
         return pb.CreateInquiryResponse(inquiry=await self._inquiry(opened))
 
     async def get_inquiry(self, request: pb.GetInquiryRequest, call: Call) -> pb.GetInquiryResponse:
         """Return one inquiry."""
-        found = await self.updater.ports.inquiries.find(request.inquiry_id)
+        found = await self.inquiries.find(request.inquiry_id)
         if found is None or found.tenant != call.tenant:
             raise InquiryNotFound("the tenant has no such inquiry")
         return pb.GetInquiryResponse(inquiry=await self._inquiry(found))
@@ -120,13 +117,8 @@ class UpdaterHandlers:
         place = self.pages.position(call.tenant, request, 1) or [""]
         asked = [pb.InquiryState.Name(state) for state in request.states]
         states = [InquiryState(name.removeprefix("INQUIRY_STATE_")) for name in asked]
-        known = request.channel in {"", self.updater.channel.name}
-        found = (
-            await self.updater.ports.inquiries.page(
-                call.tenant, states=states, before=place[0], limit=size + 1
-            )
-            if known
-            else ()
+        found = await self.inquiries.page(
+            call.tenant, channel=request.channel, states=states, before=place[0], limit=size + 1
         )
         shown = [await self._inquiry(one) for one in found[:size]]
         more = len(found) > size
@@ -134,30 +126,5 @@ class UpdaterHandlers:
         return pb.ListInquiriesResponse(inquiries=shown, next_page_token=token)
 
     async def _inquiry(self, one: Inquiry) -> pb.Inquiry:
-        progress = await self.updater.ports.inquiries.progress(one.batch_id)
+        progress = await self.inquiries.progress(one.batch_id)
         return messages.inquiry(one, progress)
-
-    def _shown(self, card: Enrolment) -> pb.Enrollment:
-        return messages.enrollment(card)
-
-    def _mark(self, request: Message, call: Call) -> RequestMark:
-        """Return the request's mark: the id in one spelling, and a MAC of everything else."""
-        asked = type(request)()
-        asked.CopyFrom(request)
-        asked.ClearField("request_id")
-        for path in ("token", "merchant_account"):
-            if is_card_number(getattr(request, path, "")):
-                raise card_number_in_field(path)
-        content = asked.SerializeToString(deterministic=True)
-        request_id: str = request.request_id  # type: ignore[attr-defined] # callers have it
-        digest = self.updater.ports.marks.request(call.method, content)
-        return RequestMark(call.tenant, call.identity.principal, request_id.lower(), digest)
-
-    async def _within(self, call: Call, work: Awaitable[T]) -> T:
-        """Wait for the caller's deadline at most. A commit under way is not cut off by it."""
-        left = None if call.deadline is None else call.deadline - self.clock.monotonic()
-        try:
-            async with asyncio.timeout(left):
-                return await work
-        except TimeoutError:
-            raise deadline_exceeded() from None

@@ -1,54 +1,111 @@
 """Apply a validated file's answers over the vault, in batches; a crash in between costs nothing."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from updater.domain.dispositions import Disposition
 from updater.domain.feed import Answer, FeedFile
 from updater.usecases.correlate import Told
-from updater.usecases.ports import CardUpdate, Clock, FeedStore, Vault
+from updater.usecases.ports import Clock
+from updater.usecases.ports_store import FeedStore, PauseStore
+from updater.usecases.ports_vault import CardUpdate, UpdateResult, Vault
+from updater.usecases.survey import BREATH
 
 BATCH = 1_000  # the most that ApplyUpdates takes
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Give every answer its disposition. Answers that have one are not sent again.
+    """Give every record of a file its dispositions. Records that have them are not sent again.
 
-    An answer that was applied and not yet noted is sent once more after a crash; the vault knows
-    its `update_id` and calls it DUPLICATE.
+    A record that was applied and not yet noted is sent once more after a crash; the vault knows
+    its `update_id`, calls it DUPLICATE, and says what it was: that is noted, so that a crash hides
+    nothing an operator has to see. A pause stops it between two batches.
     """
 
     vault: Vault
     feeds: FeedStore
+    pauses: PauseStore
     clock: Clock
     batch: int = BATCH
 
-    async def __call__(self, file: FeedFile, told: Sequence[Told]) -> None:
-        """Apply in the file's order. Raises VaultUnavailable: the file goes on another time."""
-        pending = set(await self.feeds.pending(file.feed_id))
-        rest = [each for each in told if (each.answer.ordinal, each.answer.token) in pending]
-        for part in _parts(rest, self.batch):
-            results = await self._decide(file.tenant, part)
-            await self.feeds.record(file.feed_id, results, at=self.clock.now_us())
+    async def __call__(self, file: FeedFile, records: Iterable[Sequence[Told]]) -> bool:
+        """Apply records in their order; tell whether it was to the end, or a pause began.
+
+        Raises VaultUnavailable, VaultRefused: the file goes on another time.
+        """
+        async for part in parts(records, self.batch):
+            if (file.channel, file.tenant) in await self.pauses.paused():
+                return False
+            answers = await decide(
+                self.vault, file.tenant, part, batch=self.batch, as_at_first=True
+            )
+            await self.feeds.record(file.feed_id, answers, at=self.clock.now_us())
+        if (file.channel, file.tenant) in await self.pauses.paused():
+            return False
         await self.feeds.applied(file.feed_id, self.clock.now_us())
-
-    async def _decide(
-        self, tenant: str, part: Sequence[Told]
-    ) -> Sequence[tuple[Answer, Disposition, str]]:
-        updates: list[CardUpdate] = [each.update for each in part if each.update is not None]
-        results = iter(await self.vault.apply(tenant, updates) if updates else ())
-        decided = []
-        for each in part:
-            if each.update is None:
-                reason = each.answer.note or each.answer.outcome
-                decided.append((each.answer, Disposition.NOT_SENT, reason.value))
-            else:
-                result = next(results)
-                decided.append((each.answer, result.disposition, result.reason))
-        return decided
+        return True
 
 
-def _parts(rest: Sequence[Told], size: int) -> Iterator[Sequence[Told]]:
-    for start in range(0, len(rest), size):
-        yield rest[start : start + size]
+async def decide(
+    vault: Vault,
+    tenant: str,
+    told: Sequence[Told],
+    *,
+    batch: int = BATCH,
+    as_at_first: bool = False,
+) -> Sequence[Answer]:
+    """Have the vault decide about answers; return them with what became of them, in order.
+
+    `as_at_first`: what the vault knows already counts as what it was when it came first.
+    """
+    updates = [each.update for each in told if each.update is not None]
+    results: list[UpdateResult] = []
+    for start in range(0, len(updates), batch):
+        decided = await vault.apply(tenant, updates[start : start + batch])
+        results += map(_at_first, decided) if as_at_first else decided
+    following = iter(results)
+    answers: list[Answer] = []
+    for each in told:
+        if each.update is None:
+            answers.append(each.answer)
+        else:
+            answers += _decided(each.answer, each.update, next(following))
+    return answers
+
+
+def _at_first(result: UpdateResult) -> UpdateResult:
+    """Return a result with what duplicates were when they came first, as far as the vault says."""
+    if not result.first:
+        return result
+    cards = [
+        (token, result.first.get(token, each) if each is Disposition.DUPLICATE else each)
+        for token, each in result.cards
+    ]
+    whole = result.disposition
+    if whole is Disposition.DUPLICATE:  # then every card's was
+        whole = result.first.get(result.token, whole)
+    return replace(result, disposition=whole, cards=cards)
+
+
+def _decided(answer: Answer, update: CardUpdate, result: UpdateResult) -> Sequence[Answer]:
+    """Return what became of an answer: by number, for each card that it was found to be about."""
+    whole = replace(answer, disposition=result.disposition, reason=result.reason)
+    if update.token or not result.cards:
+        return [whole]
+    return [replace(whole, token=token, disposition=each) for token, each in result.cards]
+
+
+async def parts(records: Iterable[Sequence[Told]], size: int) -> AsyncIterator[Sequence[Told]]:
+    """Yield whole records, in parts of about `size` answers; let others have their turn."""
+    part: list[Told] = []
+    for number, told in enumerate(records, start=1):
+        if part and len(part) + len(told) > size:
+            yield part
+            part = []
+        part += told
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
+    if part:
+        yield part

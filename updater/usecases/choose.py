@@ -1,12 +1,11 @@
-"""Choose the cards to ask about, and open an inquiry for them."""
+"""Choose the cards that a channel asks about, and open inquiries for them."""
 
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from updater.domain.enrolment import AskingPolicy, Enrolment, why_not_asked
+from updater.domain.enrolment import Enrolment, why_not_asked
 from updater.domain.feed import ExceptionKind, Incident
 from updater.domain.inquiry import (
     AskedCard,
@@ -16,32 +15,18 @@ from updater.domain.inquiry import (
     new_batch_id,
     new_reference,
 )
-from updater.usecases.ports import (
-    Clock,
+from updater.usecases.channel import Channel, asker
+from updater.usecases.headers import wire_batch_of, writable
+from updater.usecases.ports import Clock
+from updater.usecases.ports_store import (
     EnrolmentStore,
     IncidentStore,
     InquiryStore,
+    PauseStore,
     RequestMark,
 )
 
 _PAGE: Final = 1_000
-_MERCHANT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,29}")
-"""What fits the column and, without dots, the part of a file's name that dots delimit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """How this deployment uses one channel.
-
-    `merchant_ids` maps (tenant, merchant account) to the acquirer's merchant id; an account
-    without an entry goes by its own name. `records_per_file` keeps files under 10 MB.
-    """
-
-    name: str
-    policy: AskingPolicy
-    merchant_ids: dict[tuple[str, str], str]
-    status_email: str
-    records_per_file: int = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,52 +45,83 @@ _ALL: Final = Wish()
 
 @dataclass(frozen=True, slots=True)
 class ChooseCards:
-    """Open inquiries for the cards of a tenant that are due. A card is in one open inquiry only."""
+    """Open a channel's inquiries for the cards of a tenant that are due.
+
+    Of several channels that serve a card the first in configuration order asks (`asker`); while
+    its answer is awaited, or fresh, no other does. A channel that rests opens nothing.
+    """
 
     channel: Channel
+    channels: Sequence[Channel]
     enrolments: EnrolmentStore
     inquiries: InquiryStore
     incidents: IncidentStore
+    pauses: PauseStore
     clock: Clock
 
     async def __call__(self, tenant: str, wish: Wish = _ALL) -> Sequence[Inquiry]:
         """Return the inquiries that were opened. Raises RequestIdReused."""
+        paused = await self.pauses.paused()
+        if (self.channel.name, tenant) in paused:
+            return ()
         now = self.clock.now_us()
-        opened: list[Inquiry] = []
         # Not reading while writing: opening an inquiry changes what the pages would show.
-        due = [card async for card in self._due(tenant, wish, now)]
-        for account, cards in groupby(due, key=lambda card: card.merchant_account):
-            merchant_id = self.channel.merchant_ids.get((tenant, account), account)
-            if _MERCHANT_ID.fullmatch(merchant_id) is None:
+        due = [card async for card in self._due(tenant, wish, paused, now)]
+        due.sort(key=self._file_of)  # stable: by token within a file
+        opened: list[Inquiry] = []
+        for (account, network), group in groupby(due, key=self._file_of):
+            blank = self._inquiry(tenant, account, network, now)
+            cards = list(group)
+            if not (blank.merchant_id and writable(self.channel, blank, cards[0].brand)):
                 await self._without_merchant_id(tenant, account, now)
                 continue
-            questions = _questions(list(cards))
+            questions = _questions(cards)
             for start in range(0, len(questions), self.channel.records_per_file):
-                inquiry = Inquiry(
-                    batch_id=new_batch_id(now),
-                    channel=self.channel.name,
-                    tenant=tenant,
-                    merchant_account=account,
-                    merchant_id=merchant_id,
-                    state=InquiryState.CREATED,
-                    created_at=now,
-                )
                 part = questions[start : start + self.channel.records_per_file]
-                await self.inquiries.create(inquiry, part, wish.mark)
-                opened.append(inquiry)
+                opened.append(await self._open(blank, part, wish.mark))
                 if wish.mark is not None:
                     return opened
         return opened
 
-    async def _due(self, tenant: str, wish: Wish, now: int) -> AsyncIterator[Enrolment]:
+    def _file_of(self, card: Enrolment) -> tuple[str, str]:
+        return card.merchant_account, self.channel.network(card.brand)
+
+    async def _due(
+        self, tenant: str, wish: Wish, paused: Mapping[tuple[str, str], object], now: int
+    ) -> AsyncIterator[Enrolment]:
         after = (wish.merchant_account, "")
         while page := await self.enrolments.candidates(tenant, after=after, limit=_PAGE):
             for card in page:
                 if wish.merchant_account and card.merchant_account != wish.merchant_account:
                     return
+                account, brand = card.merchant_account, card.brand
+                first = asker(self.channels, paused, tenant=tenant, account=account, brand=brand)
+                if first is None or first.name != self.channel.name:
+                    continue
                 if why_not_asked(card, self.channel.policy, now) is None:
                     yield card
             after = (page[-1].merchant_account, page[-1].token)
+
+    def _inquiry(self, tenant: str, account: str, network: str, now: int) -> Inquiry:
+        return Inquiry(
+            batch_id="",
+            channel=self.channel.name,
+            tenant=tenant,
+            merchant_account=account,
+            merchant_id=self.channel.merchant_id(tenant, account),
+            state=InquiryState.CREATED,
+            created_at=now,
+            network=network,
+        )
+
+    async def _open(
+        self, blank: Inquiry, questions: Sequence[Question], mark: RequestMark | None
+    ) -> Inquiry:
+        batch_id = new_batch_id(blank.created_at)
+        wire_batch = await wire_batch_of(self.channel, batch_id, self.inquiries)
+        inquiry = replace(blank, batch_id=batch_id, wire_batch=wire_batch)
+        await self.inquiries.create(inquiry, questions, mark)
+        return inquiry
 
     async def _without_merchant_id(self, tenant: str, account: str, now: int) -> None:
         incident = Incident(
@@ -113,6 +129,9 @@ class ChooseCards:
             f"{tenant}/{account}",
             "MERCHANT_ID_NEEDED",
             opened_at=now,
+            tenant=tenant,
+            channel=self.channel.name,
+            merchant_account=account,
         )
         await self.incidents.open(incident)
 

@@ -1,52 +1,44 @@
 """Tie an answer file's records to what was asked, and say what each one means.
 
-The whole file is judged before anything is applied: one record that answers no question of its
-batch, or is about another number, sets the whole file aside.
+The whole file is judged before anything is applied (`survey`); then every record becomes answers:
+one for each card that it is about, or one by number. None is left out.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from cards.brands import brand_of
-from cards.expiry import Expiry
-from cards.pan import Pan, PanInvalid
-from updater.domain.dispositions import NEVER_SENT
+from updater.domain.dispositions import NEVER_SENT, Disposition
 from updater.domain.feed import Answer, Quarantine
-from updater.domain.inquiry import Inquiry, ItemState, Question
-from updater.domain.mapping import (
-    Datum,
-    Key,
-    Level,
-    Network,
-    Verdict,
-    judge,
-    network_of,
-    outcome_of,
-)
-from updater.files.cybersource_records import ResponseFile, ResponseRecord, YearMonth
-from updater.files.digits import Digits
-from updater.usecases.ports import CardUpdate, Marks
-
-MOST_TO_ONE: Final = 2
-"""More numbers than this don't become one; a file that says so is broken, or worse."""
+from updater.domain.inquiry import AskedCard
+from updater.domain.mapping import Verdict
+from updater.files.answers import AnswerRecord
+from updater.files.codec import Response
+from updater.usecases.channel import Channel
+from updater.usecases.matching import Case, Match, Matcher, Misfit, Tie, content
+from updater.usecases.ports import Marks
+from updater.usecases.ports_vault import CardUpdate
+from updater.usecases.survey import Survey, Surveyor
+from updater.usecases.verdicts import Judge, expiry_of, pan_of
 
 
-class Misfit(Exception):
-    """A file that doesn't fit what was asked. Names reason and byte offset, never content."""
+class NotSent(StrEnum):
+    """Why an answer wasn't brought to the vault, where its note or outcome doesn't say it."""
 
-    def __init__(self, reason: Quarantine, offset: int) -> None:
-        super().__init__(f"{reason.value} at byte {offset}")
-        self.reason = reason
-        self.offset = offset
+    REPEATED_ROW = "REPEATED_ROW"
+    """Another row, of this file or an earlier one of its batch, says the same of the same."""
+    ANSWERED_TWICE = "ANSWERED_TWICE"
+    """Another row of this file says something else of the same: a person has to decide."""
+    NO_NUMBER = "NO_NUMBER"
+    """Nobody asked for it, and it names no card number that could be one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """One record's answer for one card: what is kept of it, and what the vault is told.
 
-    `update` is None where the answer isn't about the card at all.
+    `update` is None where the vault isn't asked; the answer's disposition is then the last word.
+    Else the disposition is the vault's to say.
     """
 
     answer: Answer
@@ -55,147 +47,109 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Correlate:
-    """Turn a parsed answer file into answers. Pure, and the same on every run."""
+    """Turn an answer file's records into answers. Pure, and the same on every run."""
 
-    channel: str
+    channel: Channel
     marks: Marks
 
-    def __call__(
-        self,
-        file: ResponseFile,
-        inquiry: Inquiry,
-        questions: Mapping[str, Question],
-        feed_id: str,
-    ) -> Sequence[Told]:
-        """Return one Told per record and card, in the file's order. Raises Misfit."""
-        if file.header.merchant_id != inquiry.merchant_id:
+    async def survey(self, response: Response, case: Case) -> Survey:
+        """Judge a file whole. Raises Misfit, FileRefused."""
+        inquiry, head = case.inquiry, case.head
+        merchant = self.channel.codec.carried_merchant(inquiry.merchant_id, inquiry.network)
+        if head.merchant_id and head.merchant_id != merchant:
             raise Misfit(Quarantine.WRONG_MERCHANT, 0)
-        told: list[Told] = []
-        seen: dict[str, ResponseRecord] = {}
-        renumbered: Counter[Digits] = Counter()
-        for ordinal, (record, offset) in enumerate(
-            zip(file.records, file.offsets, strict=True), start=1
-        ):
-            question = questions.get(record.reference)
-            if question is None or question.state is ItemState.DROPPED:
-                raise Misfit(Quarantine.UNASKED_ANSWER, offset)
-            self._check_number(record, question, offset)
-            first = seen.setdefault(record.reference, record)
-            if first is not record:
-                if first != record:
-                    raise Misfit(Quarantine.ANSWERED_TWICE, offset)
-                continue  # the same row once more says nothing more
-            if record.new_number is not None and record.new_number != record.old_number:
-                renumbered[record.new_number] += 1
-                if renumbered[record.new_number] > MOST_TO_ONE:
-                    raise Misfit(Quarantine.MANY_TO_ONE, offset)
-            told += self._told(record, ordinal, inquiry, question, feed_id)
+        if head.network and head.network != inquiry.network:
+            raise Misfit(Quarantine.UNKNOWN_BATCH, 0)
+        by_reference = self.channel.codec.carries_reference
+        matcher = Matcher(self.marks, case, by_reference=by_reference)
+        return await Surveyor(case, matcher, Judge(self.channel), merchant)(response)
+
+    def __call__(self, record: AnswerRecord, case: Case, survey: Survey) -> Sequence[Told]:
+        """Return one Told for each card that a record is about; one by number if it is none's."""
+        match = survey.matcher.match(record)
+        verdict = Judge(self.channel)(record, match.question, survey.matcher)
+        reference = "" if match.question is None else match.question.reference
+        blank = Answer(
+            ordinal=record.ordinal,
+            token="",
+            reference=reference,
+            update_id=self._update_id(record, case),
+            outcome=verdict.outcome,
+            raw_code=record.code,
+            raw_reason=record.reason,
+            disposition=Disposition.NOT_SENT,
+            note=verdict.note,
+            record_mac=survey.matcher.letter(record, reference),
+            shadow=self._in_shadow(record, case),
+        )
+        unsent = self._unsent(record, match, blank, case, survey)
+        # A row about another number than its reference's is by number; see `Surveyor`.
+        cards = match.question.cards if match.question is not None else (AskedCard("", 0),)
+        told = []
+        for card in cards:
+            answer = replace(blank, token=card.token)
+            if unsent is None:
+                told.append(Told(answer, self._update(record, verdict, answer, card, case)))
+            else:
+                told.append(Told(replace(answer, disposition=unsent[0], reason=unsent[1]), None))
         return told
 
-    def _check_number(self, record: ResponseRecord, question: Question, offset: int) -> None:
-        if record.old_number is None:  # the reference alone ties it
-            return
-        mac = self.marks.number(question.reference, record.old_number.reveal())
-        if mac != question.number_mac:
-            raise Misfit(Quarantine.ANSWER_ABOUT_ANOTHER_NUMBER, offset)
-
-    def _told(
-        self,
-        record: ResponseRecord,
-        ordinal: int,
-        inquiry: Inquiry,
-        question: Question,
-        feed_id: str,
-    ) -> Iterator[Told]:
-        number = _pan(record.new_number)
-        verdict = self._verdict(record, number)
-        update_id = self._update_id(record, inquiry.batch_id, ordinal)
-        for card in question.cards:
-            answer = Answer(
-                ordinal=ordinal,
-                token=card.token,
-                reference=question.reference,
-                update_id=update_id,
-                outcome=verdict.outcome,
-                raw_code=record.code.raw,
-                raw_reason=record.reason,
-                note=verdict.note,
-            )
-            if verdict.outcome in NEVER_SENT:
-                yield Told(answer, None)
-                continue
-            yield Told(
-                answer,
-                CardUpdate(
-                    update_id=update_id,
-                    token=card.token,
-                    credential_version=card.credential_version,
-                    merchant_account=inquiry.merchant_account,
-                    outcome=verdict.outcome,
-                    new_number=number if verdict.takes_number else None,
-                    new_expiry=_expiry(record.new_expiry) if verdict.takes_expiry else None,
-                    asked_at=inquiry.asked_at,
-                    channel=self.channel,
-                    feed_id=feed_id,
-                    ordinal=ordinal,
-                    raw_code=f"{record.code.raw}/{record.reason}",
-                ),
-            )
-
-    def _verdict(self, record: ResponseRecord, number: Pan | None) -> Verdict:
-        old, new = record.old_number, record.new_number
-        old_brand = None if old is None else brand_of(old.reveal())
-        network = Network.ANY if old_brand is None else network_of(old_brand)
-        key = Key(self.channel, network, Level.RECORD, record.code.raw, record.reason)
-        if new is None:
-            datum = Datum.ABSENT
-        elif new == old:
-            datum = Datum.SAME
-        else:
-            datum = Datum.INVALID if number is None else Datum.OTHER
-        return judge(
-            outcome_of(key),
-            number=datum,
-            brand_differs=number is not None and old_brand not in {None, number.brand},
-            expiry=_expiry_datum(record.old_expiry, record.new_expiry),
-        )
-
-    def _update_id(self, record: ResponseRecord, batch_id: str, ordinal: int) -> str:
-        """Channel, batch, ordinal and a *keyed* MAC: a plain hash could be guessed back."""
-        mac = self.marks.record(self.channel, batch_id, ordinal, _content(record))
-        return f"{self.channel}:{batch_id}:{ordinal}:{mac}"
-
-
-def _pan(digits: Digits | None) -> Pan | None:
-    try:
-        return None if digits is None else Pan(digits.reveal())
-    except PanInvalid:
+    def _unsent(
+        self, record: AnswerRecord, match: Match, answer: Answer, case: Case, survey: Survey
+    ) -> tuple[Disposition, str] | None:
+        """Return why a record isn't brought to the vault; None if it is."""
+        if match.key in survey.contradicted:
+            return Disposition.CONFLICT, NotSent.ANSWERED_TWICE.value
+        # Gone on with, what is kept of this very file is among the earlier ones; not of this thing,
+        # if this is the first row about it.
+        earlier = case.earlier.get(answer.reference, ())
+        if survey.first[match.key] != record.ordinal or answer.record_mac in earlier:
+            return Disposition.DUPLICATE, NotSent.REPEATED_ROW.value
+        if answer.outcome in NEVER_SENT:
+            return Disposition.NOT_SENT, (answer.note or answer.outcome).value
+        if match.tie is not Tie.ASKED and pan_of(record.old_number) is None:
+            return Disposition.NOT_SENT, NotSent.NO_NUMBER.value
         return None
 
+    def _update(
+        self,
+        record: AnswerRecord,
+        verdict: Verdict,
+        answer: Answer,
+        card: AskedCard,
+        case: Case,
+    ) -> CardUpdate:
+        return CardUpdate(
+            update_id=answer.update_id,
+            merchant_account=case.inquiry.merchant_account,
+            outcome=verdict.outcome,
+            new_number=pan_of(record.new_number) if verdict.takes_number else None,
+            new_expiry=expiry_of(record.new_expiry) if verdict.takes_expiry else None,
+            asked_at=case.inquiry.asked_at,
+            channel=self.channel.name,
+            feed_id=case.feed_id,
+            ordinal=record.ordinal,
+            raw_code=f"{record.code}/{record.reason}",
+            token=card.token,
+            credential_version=card.credential_version,
+            number=None if card.token else pan_of(record.old_number),
+            file_time=case.head.file_time,
+            dry_run=answer.shadow,
+        )
 
-def _expiry(value: YearMonth | None) -> Expiry | None:
-    return None if value is None else Expiry(value.year, value.month)
+    def _in_shadow(self, record: AnswerRecord, case: Case) -> bool:
+        """Tell whether an answer changes nothing; also where its number doesn't show its range."""
+        shadow = self.channel.shadow
+        if record.old_number is None:
+            return bool(shadow.bins) or shadow.covers(case.inquiry.tenant, "")
+        return shadow.covers(case.inquiry.tenant, record.old_number.reveal())
 
+    def _update_id(self, record: AnswerRecord, case: Case) -> str:
+        """Channel, batch, ordinal and a *keyed* MAC: a plain hash could be guessed back.
 
-def _expiry_datum(old: YearMonth | None, new: YearMonth | None) -> Datum:
-    if new is None:
-        return Datum.ABSENT
-    return Datum.SAME if new == old else Datum.OTHER
-
-
-def _content(record: ResponseRecord) -> bytes:
-    """Return a record's values with their lengths, so that no two records look alike."""
-    values = [
-        record.code.raw,
-        record.reason,
-        record.reference,
-        "" if record.old_number is None else record.old_number.reveal(),
-        "" if record.new_number is None else record.new_number.reveal(),
-        str(record.old_expiry or ""),
-        str(record.new_expiry or ""),
-        record.request_id,
-        record.sub_merchant,
-    ]
-    return b"".join(
-        len(raw).to_bytes(2, "big") + raw for raw in (value.encode("ascii") for value in values)
-    )
+        The part of the batch counts, too: one part may take back what another one said.
+        """
+        batch_id = case.inquiry.batch_id
+        said = f"{case.head.part}\n".encode() + content(record)
+        mac = self.marks.record(self.channel.name, batch_id, record.ordinal, said)
+        return f"{self.channel.name}:{batch_id}:{record.ordinal}:{mac}"

@@ -1,100 +1,75 @@
-"""One whole cycle: enrol, choose, write, send, poll, apply, expire; and what came of it."""
+"""A channel's whole cycle: choose, write, send, poll, apply, expire; and what came of it."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Final
 
-from cards.outcomes import Outcome
-from updater.domain.dispositions import Disposition
 from updater.domain.errors import VaultRefused, VaultUnavailable
-from updater.domain.inquiry import InquiryState
+from updater.domain.feed import Counted, ExceptionKind, Incident
+from updater.domain.inquiry import Inquiry, InquiryState
+from updater.files.refusal import RecordInvalid
+from updater.usecases.channel import Channel
 from updater.usecases.choose import ChooseCards
-from updater.usecases.enrol import Enrol
 from updater.usecases.poll import Poll
-from updater.usecases.ports import Clock, Exchange, FeedStore, InquiryStore
+from updater.usecases.ports import Clock
+from updater.usecases.ports_exchange import Exchange
+from updater.usecases.ports_store import FeedStore, IncidentStore, InquiryStore, PauseStore
+from updater.usecases.report import CycleReport
 from updater.usecases.send import SendInquiry, WriteInquiry
 from updater.usecases.take_in import Taken, TakenIn
 
-
-@dataclass(frozen=True, slots=True)
-class CycleReport:
-    """What a cycle did. `trouble` names reasons that stopped a step; it goes on next time."""
-
-    enrolled: int = 0
-    inquiries: int = 0
-    records_asked: int = 0
-    taken: Mapping[Taken, int] = field(default_factory=dict)
-    counts: Mapping[tuple[Outcome, Disposition | None], int] = field(default_factory=dict)
-    feed_ids: Sequence[str] = ()
-    unanswered: int = 0
-    awaiting: int = 0
-    listened: bool = False
-    trouble: Sequence[str] = ()
-
-    def plus(self, other: "CycleReport") -> "CycleReport":
-        """Return both together; `awaiting` and what waits are of the later one."""
-        return CycleReport(
-            enrolled=self.enrolled + other.enrolled,
-            inquiries=self.inquiries + other.inquiries,
-            records_asked=self.records_asked + other.records_asked,
-            taken={
-                **Counter({k: n for k, n in self.taken.items() if k is not Taken.WAITING})
-                + Counter(other.taken)
-            },
-            counts={**Counter(self.counts) + Counter(other.counts)},
-            feed_ids=(*self.feed_ids, *other.feed_ids),
-            unanswered=self.unanswered + other.unanswered,
-            awaiting=other.awaiting if other.listened else self.awaiting,
-            listened=self.listened or other.listened,
-            trouble=(*self.trouble, *other.trouble),
-        )
+NOT_WRITABLE: Final = "NOT_WRITABLE"
+"""The reason of an inquiry that its format has no room for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Run every step for every tenant. A step that fails leaves the others to go on."""
+    """Run every step of one channel, for every tenant. A step that fails leaves others to go on."""
 
+    channel: Channel
     tenants: Sequence[str]
-    enrol: Enrol
     choose: ChooseCards
     write: WriteInquiry
     send: SendInquiry
     poll: Poll
     inquiries: InquiryStore
     feeds: FeedStore
+    incidents: IncidentStore
+    pauses: PauseStore
     exchange: Exchange
     clock: Clock
+    choosing: asyncio.Lock
+    """Held while cards are chosen, by whoever does: none is chosen twice at a time."""
     answer_timeout: timedelta = timedelta(days=10)
     keep_files: timedelta = timedelta(days=30)
 
-    async def __call__(self, *, ask: bool = True) -> CycleReport:
-        """Run once; without `ask` only answers are looked for."""
-        report = await self.ask() if ask else CycleReport()
-        return report.plus(await self.listen())
-
     async def ask(self) -> CycleReport:
-        """Enrol and choose for each tenant, then write and send what is open."""
-        enrolled, trouble = 0, []
+        """Choose for each tenant, then write and send what is open."""
         for tenant in self.tenants:
-            try:
-                enrolled += await self.enrol(tenant)
+            async with self.choosing:
                 await self.choose(tenant)
-            except (VaultUnavailable, VaultRefused) as error:
-                trouble.append(error.reason.value)
-        report = CycleReport(enrolled=enrolled, trouble=trouble)
-        return report.plus(await self.dispatch())
+        return await self.dispatch()
 
     async def dispatch(self) -> CycleReport:
-        """Write and send every inquiry that an earlier step, or run, left open."""
-        sent, records, trouble = 0, 0, []
-        for inquiry in await self.inquiries.in_state(InquiryState.CREATED, InquiryState.WRITTEN):
+        """Write and send every inquiry that an earlier step, or run, left open.
+
+        What belongs to a tenant for whom the channel rests stays open.
+        """
+        sent, records, trouble = 0, 0, list[str]()
+        for inquiry in await self._in_state(InquiryState.CREATED, InquiryState.WRITTEN):
+            if (self.channel.name, inquiry.tenant) in await self.pauses.paused():
+                continue
             try:
-                ready = (
-                    await self.write(inquiry) if inquiry.state is InquiryState.CREATED else inquiry
-                )
+                ready = await self._written(inquiry)
             except (VaultUnavailable, VaultRefused) as error:
                 trouble.append(error.reason.value)
+                continue
+            except RecordInvalid:
+                trouble.append(NOT_WRITABLE)
+                await self._not_writable(inquiry)
                 continue
             if ready.state is InquiryState.WRITTEN:
                 await self.send(ready)
@@ -103,10 +78,11 @@ class Cycle:
 
     async def listen(self) -> CycleReport:
         """Take in what has arrived, and give up on what is overdue."""
-        taken: Sequence[TakenIn] = ()
-        trouble = []
+        taken: list[TakenIn] = []
+        trouble = list[str]()
         try:
-            taken = await self.poll()
+            async for each in self.poll():
+                taken.append(each)  # noqa: PERF401 - kept if a later one fails
         except VaultUnavailable as error:
             trouble.append(error.reason.value)
         now = self.clock.now_us()
@@ -114,13 +90,33 @@ class Cycle:
         unanswered = await self.inquiries.expire(now - timeout, now)
         await self.exchange.purge(self.keep_files)
         report = await self._counted(taken)
-        awaiting = len(await self.inquiries.in_state(InquiryState.SENT))
+        awaiting = len(await self._in_state(InquiryState.SENT))
         return replace(
             report, unanswered=unanswered, awaiting=awaiting, listened=True, trouble=trouble
         )
 
+    async def _in_state(self, *states: InquiryState) -> Sequence[Inquiry]:
+        found = await self.inquiries.in_state(*states)
+        return [each for each in found if each.channel == self.channel.name]
+
+    async def _written(self, inquiry: Inquiry) -> Inquiry:
+        return await self.write(inquiry) if inquiry.state is InquiryState.CREATED else inquiry
+
+    async def _not_writable(self, inquiry: Inquiry) -> None:
+        """Tell an operator; its cards stay awaited, so that nothing asks about them in vain."""
+        incident = Incident(
+            ExceptionKind.CARD_NOT_ASKED,
+            inquiry.batch_id,
+            NOT_WRITABLE,
+            opened_at=self.clock.now_us(),
+            tenant=inquiry.tenant,
+            channel=inquiry.channel,
+            merchant_account=inquiry.merchant_account,
+        )
+        await self.incidents.open(incident)
+
     async def _counted(self, taken: Sequence[TakenIn]) -> CycleReport:
-        counts: Counter[tuple[Outcome, Disposition | None]] = Counter()
+        counts: Counter[Counted] = Counter()
         applied = [each.feed_id for each in taken if each.taken is Taken.APPLIED]
         for feed_id in applied:
             counts.update((await self.feeds.report(feed_id)).counts)

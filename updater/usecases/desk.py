@@ -1,5 +1,6 @@
 """What callers may ask for over the API: enrolments, and an inquiry now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from updater.domain.enrolment import Enrolment
@@ -13,16 +14,17 @@ from updater.domain.errors import (
 from updater.domain.inquiry import Inquiry
 from updater.usecases.choose import ChooseCards, Wish
 from updater.usecases.passes import Passes
-from updater.usecases.ports import Clock, EnrolmentStore, InquiryStore, RequestMark
+from updater.usecases.ports import Clock
+from updater.usecases.ports_store import EnrolmentStore, InquiryStore, RequestMark
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Serve single requests. Each is safe to retry with the same request id."""
 
-    channel: str
+    choose: Mapping[str, ChooseCards]
+    """The choice of cards by channel."""
     passes: Passes
-    choose: ChooseCards
     enrolments: EnrolmentStore
     inquiries: InquiryStore
     clock: Clock
@@ -56,16 +58,19 @@ class Desk:
         return found
 
     async def inquire(self, tenant: str, channel: str, wish: Wish) -> Inquiry:
-        """Open an inquiry for what is due; it is written and sent right after.
+        """Open an inquiry of a channel for what is due; it is written and sent right after.
+
+        Of a channel that rests, or after which another one asks, nothing is due.
 
         Raises ChannelUnknown, NothingToAsk, RequestIdReused, VaultUnavailable.
         """
-        if channel != self.channel:
+        choose = self.choose.get(channel)
+        if choose is None:
             raise ChannelUnknown("no channel of this name is configured")
         if wish.mark is not None and (before := await self.inquiries.by_request(wish.mark)):
             return before
         await self.passes.recent(tenant)
-        opened = await self.choose(tenant, wish)
+        opened = await choose(tenant, wish)
         if not opened:
             raise NothingToAsk("no card is due")
         return opened[0]

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from updater.domain.errors import VaultRefused
-from updater.usecases.ports import Clock, CredentialPage, EnrolmentStore, Vault
+from updater.usecases.ports import Clock
+from updater.usecases.ports_store import EnrolmentStore
+from updater.usecases.ports_vault import CredentialPage, Vault
 
 OVERLAP_US: Final = 5 * 60_000_000
 """How far one pass reaches back behind the beginning of the last: a minute, as the stream asks

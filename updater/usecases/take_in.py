@@ -1,11 +1,11 @@
 """Take in one file of the inbox: in whole or not at all, once, whatever crashes in between."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
+from updater.domain.bounds import outside
 from updater.domain.errors import BatchAlreadyAnswered, VaultRefused
 from updater.domain.feed import (
     ExceptionKind,
@@ -15,156 +15,173 @@ from updater.domain.feed import (
     Quarantine,
     Sighting,
 )
-from updater.domain.inquiry import InquiryState
-from updater.files.cybersource import read_response
-from updater.files.cybersource_records import MAX_BYTES, ResponseFile
-from updater.files.refusal import FileRefused
 from updater.usecases.apply import Apply
-from updater.usecases.correlate import Correlate, Misfit, Told
-from updater.usecases.ports import (
-    Cipher,
-    Clock,
-    Exchange,
-    FeedStore,
-    IncidentStore,
-    InquiryStore,
-    Marks,
-    NotOpened,
-    SealFault,
-    Shelf,
+from updater.usecases.aside import Aside
+from updater.usecases.channel import Channel
+from updater.usecases.ports import Clock
+from updater.usecases.ports_exchange import Exchange, SealFault, Shelf
+from updater.usecases.ports_store import FeedStore, IncidentStore, PauseStore
+from updater.usecases.reading import NotYet, Reader, Reading, Refused
+
+# Why a file was set aside that may be the right one by now: once our keys are, or the acquirer's,
+# or the channel's settings; or once the inquiry was sent.
+_MAY_FIT_LATER: Final = frozenset(
+    {
+        SealFault.WRONG_KEY.value,
+        SealFault.BAD_SIGNATURE.value,
+        Quarantine.UNKNOWN_BATCH.value,
+        Quarantine.WRONG_MERCHANT.value,
+        Quarantine.BATCH_NOT_SENT.value,
+    }
 )
 
-MAX_SEALED: int = MAX_BYTES * 2  # armour and packet framing included; larger is never read
-# WRITTEN, too: after a crash between sending and noting it, the answer may be here first.
-_ANSWERABLE = frozenset(
-    {InquiryState.WRITTEN, InquiryState.SENT, InquiryState.ANSWERED, InquiryState.EXPIRED}
-)
 
-
-# Why a file was set aside that may open once our keys, or the acquirer's, are the right ones.
-_KEYS = frozenset({SealFault.WRONG_KEY.value, SealFault.BAD_SIGNATURE.value})
+def largest_sealed(channel: Channel) -> int:
+    """Return the most bytes of a sealed file that are read: armour and packets included."""
+    return channel.codec.max_bytes * 2
 
 
 class Taken(StrEnum):
     """What became of a file at this look."""
 
     APPLIED = "APPLIED"
+    HELD = "HELD"
     QUARANTINED = "QUARANTINED"
     DUPLICATE = "DUPLICATE"
     WAITING = "WAITING"
     GONE = "GONE"
 
 
+STANDING: Final = frozenset({Taken.WAITING, Taken.HELD})
+"""What is still so at the next look: such files are there, and nothing has happened to them."""
+
+
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """The outcome for one file; `feed_id` is empty while it waits."""
+    """The outcome for one file; `feed_id` is empty while nothing is known of it."""
 
     taken: Taken
     feed_id: str = ""
 
 
-class _Refused(Exception):
-    """Leads a refusal to where the file is set aside. Never leaves this module."""
-
-    def __init__(self, reason: str, offset: int = 0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.offset = offset
-
-
-class _Incomplete(Exception):
-    """The file may still be on its way. Never leaves this module."""
-
-
 @dataclass(frozen=True, slots=True)
 class TakeIn:
-    """Open, parse and validate a file as a whole, keep its answers, apply them, shelve it.
+    """Open and judge a file as a whole, keep it as good, apply it record by record, shelve it.
 
     Each step finds what an interrupted run left: a file is known by the digest of its bytes, its
-    state says how far it got, and the vault drops what it was told before.
+    state says how far it got, its last recorded answer where to go on, and the vault drops what it
+    was told before.
     """
 
-    channel: str
-    cipher: Cipher
+    channel: Channel
+    reader: Reader
+    aside: Aside
     exchange: Exchange
-    inquiries: InquiryStore
     feeds: FeedStore
     incidents: IncidentStore
-    marks: Marks
-    correlate: Correlate
+    pauses: PauseStore
     apply: Apply
     clock: Clock
     patience: int = 4  # looks at an unchanged file that doesn't open before it is set aside
 
     async def __call__(self, seen: Sighting) -> TakenIn:
         """Deal with one file that has stopped growing. Raises VaultUnavailable: try again."""
-        sealed = await self.exchange.read(seen.name, limit=MAX_SEALED + 1)
+        largest = largest_sealed(self.channel)
+        sealed = await self.exchange.read(seen.name, limit=largest + 1)
         if sealed is None:
             return TakenIn(Taken.GONE)
-        fresh = self._fresh(seen, sealed)
-        known = await self.feeds.by_digest(self.channel, fresh.sha256)
-        same = next((file for file in known if file.name == fresh.name), None)
-        if same is not None:
-            return await self._resume(same, sealed)
-        if known and known[0].state is FeedState.VALIDATED:
-            # Not applied yet, and maybe gone under its own name: its bytes are here all the same.
-            # The copy is noted at the next look.
-            return await self._resume(known[0], sealed)
-        if known and _may_open_now(known[0]):
-            return await self._again(replace(known[0], name=fresh.name), sealed)
+        fresh = self.aside.fresh(seen, sealed)
+        known = await self.feeds.by_digest(self.channel.name, fresh.sha256)
         if known:
-            return await self._duplicate(fresh, sealed, known[0])
-        if len(sealed) > MAX_SEALED:
-            return await self._quarantine(fresh, _Refused(Quarantine.TOO_LARGE.value), sealed)
+            return await self._known(fresh, known, sealed)
+        if len(sealed) > largest:
+            aside = await self.aside.quarantine(fresh, Refused(Quarantine.TOO_LARGE.value), sealed)
+            return TakenIn(Taken.QUARANTINED, aside.feed_id)
         return await self._first_time(fresh, sealed, patient=seen.polls < self.patience)
+
+    async def _known(self, fresh: FeedFile, known: Sequence[FeedFile], sealed: bytes) -> TakenIn:
+        """Go on with these bytes where an earlier look left them, under whatever name."""
+        first = known[0]
+        if first.state is FeedState.VALIDATED:
+            # Maybe gone under its own name: its bytes are here all the same. A copy is noted at
+            # the next look.
+            return await self._resume(first, sealed)
+        if first.state is FeedState.HELD:
+            return TakenIn(Taken.HELD, first.feed_id)
+        if first.state is FeedState.QUARANTINED and first.reason in _MAY_FIT_LATER:
+            return await self._again(replace(first, name=fresh.name), sealed)
+        if fresh.name not in {each.name for each in known}:
+            copy = await self.aside.duplicate(fresh, first, sealed)
+            return TakenIn(Taken.DUPLICATE, copy.feed_id)
+        await self.aside.shelve(fresh.name, first, sealed)
+        again = first.state is FeedState.QUARANTINED and fresh.name == first.name
+        return TakenIn(Taken.QUARANTINED if again else Taken.DUPLICATE, first.feed_id)
 
     async def _first_time(self, fresh: FeedFile, sealed: bytes, *, patient: bool) -> TakenIn:
         try:
-            file = await self._parse(sealed, patient=patient)
-            told, checked = await self._validate(file, fresh)
-            await self.feeds.admit(checked, [each.answer for each in told])
-        except _Incomplete:
+            return await self._judged(fresh, sealed)
+        except Refused as refused:
+            if patient and _may_grow(refused, sealed):
+                return TakenIn(Taken.WAITING)
+            aside = await self.aside.quarantine(fresh, refused, sealed)
+            return TakenIn(Taken.QUARANTINED, aside.feed_id)
+
+    async def _again(self, known: FeedFile, sealed: bytes) -> TakenIn:
+        """Take in what was set aside, has been delivered again, and may fit by now."""
+        fresh = replace(known, state=FeedState.VALIDATED, reason="", offset=0)
+        try:
+            return await self._judged(fresh, sealed)
+        except Refused:
+            await self.aside.put(known.name, sealed)
+            return TakenIn(Taken.QUARANTINED, known.feed_id)
+
+    async def _judged(self, fresh: FeedFile, sealed: bytes) -> TakenIn:
+        """Judge a file, keep it if it is good, and apply it if it is within bounds.
+
+        Raises Refused.
+        """
+        try:
+            reading = await self.reader(fresh, sealed)
+        except NotYet:
             return TakenIn(Taken.WAITING)
-        except _Refused as refused:
-            return await self._quarantine(fresh, refused, sealed)
-        except BatchAlreadyAnswered:
-            return await self._quarantine(fresh, _Refused(Quarantine.BATCH_REUSED.value), sealed)
-        return await self._apply(checked, told)
-
-    async def _parse(self, sealed: bytes, *, patient: bool) -> ResponseFile:
-        try:
-            return read_response(await self.cipher.open(sealed))
-        except NotOpened as fault:
-            # A cut-off file can't be told from a damaged one: it gets the time to become whole.
-            if patient and fault.fault is SealFault.CIPHERTEXT_DAMAGED:
-                raise _Incomplete from None
-            raise _Refused(fault.fault.value) from None
-        except FileRefused as refused:
-            raise _Refused(f"FORM_{refused.reason.value}", refused.offset) from None
-
-    async def _validate(
-        self, file: ResponseFile, fresh: FeedFile
-    ) -> tuple[Sequence[Told], FeedFile]:
-        inquiry = await self.inquiries.find(file.header.batch_id)
-        if inquiry is None or inquiry.channel != self.channel:
-            raise _Refused(Quarantine.UNKNOWN_BATCH.value)
-        if inquiry.state not in _ANSWERABLE:
-            raise _Refused(Quarantine.BATCH_NOT_SENT.value)
-        questions = await self.inquiries.questions(inquiry.batch_id)
-        try:
-            told = self.correlate(file, inquiry, questions, fresh.feed_id)
-        except Misfit as misfit:
-            raise _Refused(misfit.reason.value, misfit.offset) from None
-        return told, replace(
+        case, survey = reading.case, reading.survey
+        held = outside(survey.tally, self.channel.bounds)
+        good = replace(
             fresh,
-            batch_id=inquiry.batch_id,
-            tenant=inquiry.tenant,
-            records=len(file.records),
+            state=FeedState.VALIDATED if held is None else FeedState.HELD,
+            reason="" if held is None else held.value,
+            batch_id=case.inquiry.batch_id,
+            tenant=case.inquiry.tenant,
+            records=survey.records,
+            part=case.head.part,
+            file_time=case.head.file_time,
         )
-
-    async def _apply(self, file: FeedFile, told: Sequence[Told]) -> TakenIn:
+        kind, account = ExceptionKind.FILE_HELD, case.inquiry.merchant_account
+        incident = None if held is None else self._incident(kind, good, good.reason, account)
         try:
-            await self.apply(file, told)
+            await self.feeds.admit(good, incident)
+        except BatchAlreadyAnswered:
+            raise Refused(Quarantine.BATCH_REUSED.value) from None
+        if held is not None:
+            return TakenIn(Taken.HELD, good.feed_id)
+        return await self._apply(good, reading)
+
+    async def _resume(self, known: FeedFile, sealed: bytes) -> TakenIn:
+        """Finish what an earlier look began, if nothing is in the way any more."""
+        if (known.channel, known.tenant) in await self.pauses.paused():
+            return TakenIn(Taken.WAITING, known.feed_id)
+        try:  # validated before, so it opens and fits; the same answers come out, to the letter
+            reading = await self.reader(known, sealed)
+        except NotYet:
+            return TakenIn(Taken.WAITING, known.feed_id)
+        except Refused as refused:  # unless our keys are other ones now
+            return await self._stuck(known, refused.reason)
+        return await self._apply(known, reading)
+
+    async def _apply(self, file: FeedFile, reading: Reading) -> TakenIn:
+        try:
+            if not await self.apply(file, self.reader.records(reading)):
+                return TakenIn(Taken.WAITING, file.feed_id)
         except VaultRefused:
             return await self._stuck(file, VaultRefused.reason.value)
         await self.exchange.shelve(file.name, Shelf.DONE)
@@ -172,110 +189,28 @@ class TakeIn:
 
     async def _stuck(self, file: FeedFile, reason: str) -> TakenIn:
         """Nothing is lost: the file stays where it is, and goes on once an operator has acted."""
-        now = self.clock.now_us()
-        kind = ExceptionKind.APPLY_REFUSED
-        await self.incidents.open(Incident(kind, file.feed_id, reason, opened_at=now))
+        await self.incidents.open(self._incident(ExceptionKind.APPLY_REFUSED, file, reason))
         return TakenIn(Taken.WAITING, file.feed_id)
 
-    async def _resume(self, known: FeedFile, sealed: bytes) -> TakenIn:
-        """Finish what an earlier run began, or shelve what is delivered again."""
-        if _may_open_now(known):
-            return await self._again(known, sealed)
-        if known.state is FeedState.QUARANTINED:
-            await self._put_aside(known.name, sealed)
-            return TakenIn(Taken.QUARANTINED, known.feed_id)
-        if known.state is not FeedState.VALIDATED:
-            await self.exchange.shelve(known.name, Shelf.DONE)
-            return TakenIn(Taken.DUPLICATE, known.feed_id)
-        try:  # validated before, so it opens and fits; the same answers come out, to the letter
-            file = await self._parse(sealed, patient=False)
-            told, _ = await self._validate(file, known)
-        except _Refused as refused:  # unless our keys are other ones now
-            return await self._stuck(known, refused.reason)
-        return await self._apply(known, told)
-
-    async def _again(self, known: FeedFile, sealed: bytes) -> TakenIn:
-        """Take in what was set aside for its keys and has been delivered again."""
-        fresh = replace(known, state=FeedState.VALIDATED, reason="", offset=0)
-        try:
-            file = await self._parse(sealed, patient=False)
-            told, checked = await self._validate(file, fresh)
-            await self.feeds.admit(checked, [each.answer for each in told])
-        except (_Refused, BatchAlreadyAnswered):
-            await self._put_aside(known.name, sealed)
-            return TakenIn(Taken.QUARANTINED, known.feed_id)
-        return await self._apply(checked, told)
-
-    async def _duplicate(self, fresh: FeedFile, sealed: bytes, first: FeedFile) -> TakenIn:
-        """Note that known bytes came under another name, and do nothing else."""
-        copy = replace(
-            fresh, state=FeedState.DUPLICATE, tenant=first.tenant, duplicate_of=first.feed_id
-        )
-        await self.feeds.add(copy)
-        if first.state is FeedState.QUARANTINED:
-            await self._put_aside(fresh.name, sealed)
-        else:
-            await self.exchange.shelve(fresh.name, Shelf.DONE)
-        return TakenIn(Taken.DUPLICATE, copy.feed_id)
-
-    async def _quarantine(self, fresh: FeedFile, refused: _Refused, sealed: bytes) -> TakenIn:
-        """Set a file aside, and say so to an operator."""
-        aside = replace(
-            fresh,
-            state=FeedState.QUARANTINED,
-            reason=refused.reason,
-            offset=refused.offset,
-            tenant=await self._claimed_tenant(fresh.name),
-        )
-        incident = Incident(
-            ExceptionKind.FILE_QUARANTINED,
-            aside.feed_id,
-            refused.reason,
-            offset=refused.offset,
-            opened_at=fresh.received_at,
-        )
-        await self.feeds.add(aside, incident)
-        await self._put_aside(fresh.name, sealed)
-        return TakenIn(Taken.QUARANTINED, aside.feed_id)
-
-    async def _claimed_tenant(self, name: str) -> str:
-        """Return whose inquiry a file's name claims to answer: who gets to see what became of it.
-
-        Its content has no say in this: it is not trusted.
-        """
-        parts = name.split(".")
-        inquiry = await self.inquiries.find(parts[1]) if len(parts) > 1 else None
-        return "" if inquiry is None else inquiry.tenant
-
-    async def _put_aside(self, name: str, found: bytes) -> None:
-        """Move a file to the quarantine; what came in plain text is kept encrypted to ourselves.
-
-        Of one that is too large to be read, and plain, nothing is kept.
-        """
-        instead = None
-        if not self.cipher.is_sealed(found):
-            evidence = found if len(found) <= MAX_SEALED else b""
-            instead = await self.cipher.seal_for_ourselves(evidence)
-        await self.exchange.shelve(name, Shelf.QUARANTINE, instead=instead)
-
-    def _fresh(self, seen: Sighting, found: bytes) -> FeedFile:
-        whole = len(found) <= MAX_SEALED
-        if not whole:
-            digest = f"unread:{seen.size}:{seen.name}"
-        elif self.cipher.is_sealed(found):
-            digest = hashlib.sha256(found).hexdigest()
-        else:  # an unkeyed hash of card numbers could be guessed back
-            digest = f"mac:{self.marks.file(found)}"
-        return FeedFile(
-            feed_id=f"feed_{secrets.token_hex(12)}",
-            channel=self.channel,
-            name=seen.name,
-            size=len(found) if whole else seen.size,
-            sha256=digest,
-            state=FeedState.VALIDATED,
-            received_at=self.clock.now_us(),
+    def _incident(
+        self, kind: ExceptionKind, file: FeedFile, reason: str, account: str = ""
+    ) -> Incident:
+        return Incident(
+            kind,
+            file.feed_id,
+            reason,
+            opened_at=self.clock.now_us(),
+            tenant=file.tenant,
+            channel=file.channel,
+            feed_id=file.feed_id,
+            merchant_account=account,
         )
 
 
-def _may_open_now(known: FeedFile) -> bool:
-    return known.state is FeedState.QUARANTINED and known.reason in _KEYS
+def _may_grow(refused: Refused, sealed: bytes) -> bool:
+    """Tell whether a file may be cut off: it gets the time to become whole.
+
+    A cut-off message can't be told from a damaged one. What opened is whole: the acquirer signed
+    it as it is, though it may lack its end.
+    """
+    return refused.reason == SealFault.CIPHERTEXT_DAMAGED.value or not sealed

@@ -141,10 +141,12 @@ def _result(
     result.disposition = DISPOSITION.number[done.disposition]  # type: ignore[assignment]
     for each in done.cards if isinstance(done, NumberUpdateResult) else (done,):
         if each.card is not None:
+            again = each.disposition == "DUPLICATE"  # of what is its reason
             result.cards.add(
                 card=masked(each.card, view, now),
                 disposition=DISPOSITION.number[each.disposition],
                 previous_credential_version=each.previous_version,
+                first_disposition=DISPOSITION.number[each.why] if again else None,
             )
     if done.disposition == "REJECTED":
         result.error.CopyFrom(error_of(VaultError(done.reason, done.field)))

@@ -83,6 +83,10 @@ cache-url: {secret: {{ .name }}, key: {{ .key }}, file: cardvault_card_cache_url
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 - name: exchange
   persistentVolumeClaim: {claimName: {{ $values.exchange.claim }}}
+{{- if $values.channels }}
+- name: channels
+  configMap: {name: {{ $name }}-channels}
+{{- end }}
 {{- end }}
 {{- include "cardvault.fileVolumes" $values.secretFiles }}
 {{- end }}
@@ -99,6 +103,9 @@ cache-url: {secret: {{ .name }}, key: {{ .key }}, file: cardvault_card_cache_url
 - {name: client, mountPath: /etc/cardvault/client, readOnly: true}
 - {name: exchange-keys, mountPath: /etc/cardvault/exchange-keys, readOnly: true}
 - {name: exchange, mountPath: /var/lib/cardvault/exchange}
+{{- if $values.channels }}
+- {name: channels, mountPath: /etc/cardvault/channels, readOnly: true}
+{{- end }}
 {{- end }}
 {{- include "cardvault.fileMounts" $values.secretFiles }}
 {{- end }}

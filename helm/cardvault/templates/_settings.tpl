@@ -29,6 +29,9 @@
 {{- $_ := set $settings "EXCHANGE_KEYS" "/etc/cardvault/exchange-keys" -}}
 {{- $_ := set $settings "TENANTS" (toJson $values.tenants) -}}
 {{- $_ := set $settings "STATUS_EMAIL" $values.statusEmail -}}
+{{- if $values.channels -}}
+{{- $_ := set $settings "CHANNELS" "/etc/cardvault/channels/channels.yaml" -}}
+{{- end -}}
 {{- end -}}
 {{- $prefix := include "cardvault.prefix" . -}}
 {{- range $name, $value := merge $settings $values.settings }}

@@ -166,6 +166,26 @@ async def test_an_answer_counts_once_by_its_id_and_card(tmp_path: Path) -> None:
     assert after.revision == 2
 
 
+async def test_a_duplicate_says_what_it_was_at_first(tmp_path: Path) -> None:
+    """So that whoever died before noting a conflict still hears of it."""
+    async with vault_site(tmp_path) as site:
+        root = await site.client("root")
+        card = await covered(root)
+        answers = [
+            update(card, "EXPIRY_UPDATED", new_expiry=expiry(1, year), event_time=at(20))
+            for year in (2035, 2036)
+        ]
+        first = await applied(root, *answers)
+        again = await applied(root, *answers)
+    assert [told(each) for each in first] == ["APPLIED", "CONFLICT"]
+    assert [each.cards[0].first_disposition for each in first] == [0, 0]
+    assert [told(each) for each in again] == ["DUPLICATE", "DUPLICATE"]
+    assert [update_pb2.Disposition.Name(each.cards[0].first_disposition) for each in again] == [
+        "DISPOSITION_APPLIED",
+        "DISPOSITION_CONFLICT",
+    ]
+
+
 async def test_an_answer_about_what_the_cardholder_replaced_is_stale(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         root = await site.client("root")

@@ -179,7 +179,7 @@ def test_check_config_of_the_updater_is_content(tmp_path: Path, secrets: Secrets
     environment = pod.environment(paths("updater"))
     before = checked("updater", environment)
     assert before.returncode == 1
-    assert "exchange keys" in before.stderr
+    assert "exchange key" in before.stderr
     pod.prepare()
     done = checked("updater", environment)
     assert done.stderr == ""

@@ -25,7 +25,7 @@ from updater.doctor.promises import check_promises
 from updater.doctor.service import examine_updater
 from updater.doctor.tables import TABLES
 from updater.domain.errors import UpdaterError
-from updater.wiring import open_updater
+from updater.opening import open_updater
 
 
 async def database(server: PostgresServer, name: str) -> str:
@@ -124,4 +124,4 @@ async def test_the_updater_asks_when_it_opens_its_database(
             pass
     for given in (production(dsn, **places), production(bad_dsn, doctor="warn", **places)):
         async with open_updater(given) as opened:
-            assert await opened.ports.feeds.sight([]) == []
+            assert await opened.ports.stores.feeds.sight("any", []) == []

@@ -10,9 +10,11 @@ from click.testing import CliRunner
 
 from chassis.doctor.finding import Finding
 from tests.contract.test_updater_feeds import *  # noqa: F403 - the tests are the suite's own
+from tests.contract.updater_rows import incidents
 from tests.parts.servers.pgbouncer import PgBouncer, pgbouncer
 from tests.parts.servers.postgres import PostgresServer
 from tests.parts.servers.updater_databases import OWNER, UpdaterDatabases, as_user
+from tests.parts.updater_postgres.opening import working
 from updater.adapters.engine import Engine
 from updater.adapters.postgres.address import Address
 from updater.adapters.postgres.open import open_postgres
@@ -66,9 +68,9 @@ def address_of(config: UpdaterConfig) -> Address:
 
 @pytest.fixture(name="engine")
 async def pooled(prepared: PgBouncer, past: str) -> AsyncIterator[Engine]:
-    """Open the updater's store through the pooler, with the lease taken."""
+    """Open the updater's store through the pooler, as a piece of work that it has."""
     async with open_postgres(address_of(through(prepared, past))) as opened:
-        yield opened
+        yield await working(opened)
 
 
 async def test_a_role_without_the_settings_is_refused_with_what_to_do(
@@ -93,10 +95,9 @@ async def test_migrate_gives_the_role_what_each_session_needs(past: str) -> None
 async def test_two_processes_hold_one_lease(prepared: PgBouncer, past: str, engine: Engine) -> None:
     await engine.incidents.open(an_incident("first"))
     async with open_postgres(address_of(through(prepared, past))) as other:
-        seen = await other.incidents.page(unresolved_only=False, kinds=(), after=0, limit=9)
-        assert [each.subject for each in seen] == ["first"]
+        assert [each.subject for each in await incidents(other)] == ["first"]
         with pytest.raises(StandsBy):
-            await other.incidents.open(an_incident("second"))
+            await other.bench("channel:test").incidents.open(an_incident("second"))
 
 
 async def test_a_start_in_production_looks_through_the_pooler(

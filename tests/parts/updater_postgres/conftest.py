@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.parts.servers.updater_databases import UpdaterDatabases
+from tests.parts.updater_postgres.opening import working
 from updater.adapters.engine import Engine
 from updater.adapters.postgres.address import Address
 from updater.adapters.postgres.open import open_postgres
@@ -25,8 +26,8 @@ async def beside(dsn: str) -> AsyncIterator[Engine]:
         yield opened
 
 
-@pytest.fixture
-async def engine(dsn: str) -> AsyncIterator[Engine]:
-    """Open the updater's store on it, with the lease taken."""
+@pytest.fixture(params=["calls", "bench"])
+async def engine(request: pytest.FixtureRequest, dsn: str) -> AsyncIterator[Engine]:
+    """Open the updater's store on it: as calls have it, or as a piece of work does."""
     async with open_postgres(Address(dsn)) as opened:
-        yield opened
+        yield opened if request.param == "calls" else await working(opened)

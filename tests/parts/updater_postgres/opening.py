@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.doubles.postgres_cutter import Cutter
@@ -16,12 +17,29 @@ Opens = Callable[[Path], AbstractAsyncContextManager[Engine]]
 
 
 def opening(address: Address) -> Opens:
-    """Return what `World.opens` is, for this database."""
+    """Return what `World.opens` is, for this database: all work is this process's."""
 
-    def opens(_root: Path) -> AbstractAsyncContextManager[Engine]:
-        return open_postgres(address)
+    @asynccontextmanager
+    async def opens(_root: Path) -> AsyncIterator[Engine]:
+        async with open_postgres(address) as engine:
+            yield await working(engine)
 
     return opens
+
+
+async def working(engine: Engine) -> Engine:
+    """Return the same engine, its stores those of a piece of work that this process has."""
+    bench = engine.bench("channel:test")
+    async with asyncio.timeout(30):
+        await bench.duty.taken()
+    return replace(
+        engine,
+        enrolments=bench.enrolments,
+        inquiries=bench.inquiries,
+        feeds=bench.feeds,
+        incidents=bench.incidents,
+        pauses=bench.pauses,
+    )
 
 
 def behind(proxy: Cutter, dsn: str, **more: float) -> Address:

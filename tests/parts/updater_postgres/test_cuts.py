@@ -17,16 +17,17 @@ import pytest
 from tests.contract.updater_rows import TENANT, a_credential, a_question, an_inquiry, enrol
 from tests.doubles.postgres_cutter import Cutter, Side, cutter
 from tests.doubles.updater_crashes import STAGES, ending, step, world_at
-from tests.doubles.updater_world import POLICY, HandClock, World
+from tests.doubles.updater_world import HandClock, World, channel_of
 from tests.parts.servers.postgres import PostgresServer
 from tests.parts.servers.updater_databases import UpdaterDatabases, as_user
-from tests.parts.updater_postgres.opening import behind, opening
+from tests.parts.updater_postgres.opening import behind, opening, working
 from updater.adapters.engine import Engine
 from updater.adapters.postgres.address import Address
 from updater.adapters.postgres.open import open_postgres
 from updater.domain.errors import StoreUnavailable
 from updater.domain.inquiry import InquiryState
-from updater.usecases.choose import Channel, ChooseCards
+from updater.domain.mapping import CYBERSOURCE
+from updater.usecases.choose import ChooseCards
 
 MOST_MESSAGES = 200
 CUTS = 8
@@ -39,9 +40,9 @@ async def proxy(postgres: PostgresServer) -> AsyncIterator[Cutter]:
 
 
 def choosing(engine: Engine) -> ChooseCards:
-    channel = Channel("cybersource", POLICY, {}, "notify@example.org")
-    stores = (engine.enrolments, engine.inquiries, engine.incidents)
-    return ChooseCards(channel, *stores, HandClock())
+    channel = channel_of(CYBERSOURCE)
+    stores = (engine.enrolments, engine.inquiries, engine.incidents, engine.pauses)
+    return ChooseCards(channel, [channel], *stores, HandClock())
 
 
 async def settle(choose: ChooseCards) -> str:
@@ -65,7 +66,8 @@ async def test_a_cut_at_every_message_of_a_choice_asks_no_card_twice(
 ) -> None:
     """The choice reads, then writes: what it would write again depends on what it finds."""
     heard: list[str] = []
-    async with open_postgres(behind(proxy, dsn)) as cut:
+    async with open_postgres(behind(proxy, dsn)) as opened:
+        cut = await working(opened)
         choose = choosing(cut)
         await choose(TENANT)
         for at in range(MOST_MESSAGES):
@@ -138,7 +140,8 @@ async def test_a_commit_that_comes_late_is_waited_for(dsn: str) -> None:
         " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slowly()"
     )
     await owner.close()
-    async with open_postgres(Address(dsn, flush_s=0.4)) as hasty:
+    async with open_postgres(Address(dsn, flush_s=0.4)) as opened:
+        hasty = await working(opened)
         await enrol(hasty, a_credential("tok_1"))
         with pytest.raises(StoreUnavailable):
             await hasty.inquiries.create(an_inquiry(), [a_question("REF", "tok_1")])

@@ -1,4 +1,4 @@
-"""Two updaters on one database: one works, the other stands by, and none works twice."""
+"""Updaters on one database share the work by leases: one has each piece, and none works twice."""
 
 from __future__ import annotations
 
@@ -16,22 +16,31 @@ import asyncpg
 import pytest
 
 from chassis.postgres.connection import Link, Reads, open_pool
-from tests.contract.updater_rows import TENANT, a_credential, a_mark, an_inquiry, enrol, enrolled
-from tests.parts.updater_postgres.opening import until
+from tests.contract.updater_rows import (
+    TENANT,
+    a_credential,
+    a_mark,
+    an_inquiry,
+    enrol,
+    enrolled,
+    incidents,
+)
+from tests.parts.updater_postgres.opening import until, working
 from tools.running.guardian import mind
 from updater.adapters.engine import Engine
 from updater.adapters.exchange_directory import ExchangeDirectory
 from updater.adapters.exchange_on_duty import ExchangeOnDuty
 from updater.adapters.postgres import address as addresses
 from updater.adapters.postgres.address import Address
-from updater.adapters.postgres.database import Database
+from updater.adapters.postgres.database import Fenced
 from updater.adapters.postgres.incidents import PostgresIncidents, open_incidents
 from updater.adapters.postgres.lease import Lease
 from updater.adapters.postgres.open import open_postgres
 from updater.domain.errors import StandsBy, StoreUnavailable
-from updater.domain.feed import ExceptionKind, Incident
+from updater.domain.feed import ExceptionKind, Incident, IncidentState
 from updater.usecases.ports import Duty
 
+WORK = "channel:test"
 SPAN_S = 4.0  # a busy machine may stand still for seconds
 
 
@@ -50,16 +59,16 @@ class Process:
     """One updater's part of the database, whose lease is renewed only when a test says so."""
 
     lease: Lease
-    database: Database
+    database: Fenced
     incidents: PostgresIncidents
 
 
 @asynccontextmanager
 async def process(address: Address, span_s: float = 60.0) -> AsyncIterator[Process]:
-    links = [Link(address) for _ in range(3)]
+    links = [Link(address) for _ in range(2)]
     pool = await open_pool(address)
-    lease = Lease(links[2], span_s)
-    database = Database(Reads(pool, address), links[0], links[1], lease)
+    lease = Lease(WORK, links[1], span_s)
+    database = Fenced(Reads(pool, address), links[0], lease)
     try:
         yield Process(lease, database, PostgresIncidents(database))
     finally:
@@ -81,7 +90,7 @@ def an_incident(subject: str) -> Incident:
 
 async def subjects(store: PostgresIncidents | Engine) -> list[str]:
     incidents = store.incidents if isinstance(store, Engine) else store
-    found = await incidents.page(unresolved_only=False, kinds=(), after=0, limit=999)
+    found = await incidents.page(tenant="", channel="", states=(), kinds=(), after=0, limit=999_999)
     return [each.subject for each in found]
 
 
@@ -95,51 +104,75 @@ async def works(duty: Duty) -> bool:
     return True
 
 
-async def test_the_second_one_reads_and_makes_single_changes_and_does_no_work(
-    dsn: str, engine: Engine
-) -> None:
-    await enrol(engine, a_credential("tok_1"))
-    await engine.incidents.open(an_incident("s"))
-    async with open_postgres(Address(dsn)) as idle:
-        assert (await works(engine.duty), await works(idle.duty)) == (True, False)
+async def test_the_second_one_serves_calls_and_does_no_work(dsn: str) -> None:
+    async with open_postgres(Address(dsn)) as first, open_postgres(Address(dsn)) as idle:
+        engine = await working(first)
+        await enrol(engine, a_credential("tok_1"))
+        await engine.incidents.open(an_incident("s"))
+        bench = idle.bench(WORK)
+        assert not await works(bench.duty)
+        with pytest.raises(StandsBy):
+            await bench.inquiries.create(an_inquiry(), [])
+        with pytest.raises(StandsBy):
+            await bench.pauses.resume("gp", TENANT, at=1, mark=a_mark())
+        with pytest.raises(StandsBy):
+            await bench.duty.confirm()
         assert (await enrolled(idle, "tok_1")).enrolled
-        with pytest.raises(StandsBy):
-            await idle.inquiries.create(an_inquiry(), [])
-        with pytest.raises(StandsBy):
-            await enrol(idle, a_credential("tok_2"))
-        with pytest.raises(StandsBy):
-            await idle.duty.confirm()
         key = (TENANT, "tok_1", "shop")
         await idle.enrolments.set_enrolled(key, enrolled=False, at=1, mark=a_mark())
-        (incident,) = await idle.incidents.page(unresolved_only=True, kinds=(), after=0, limit=9)
-        await idle.incidents.resolve(incident.exception_id, "done", 2)
-    assert not (await enrolled(engine, "tok_1")).enrolled
-    assert await engine.enrolments.get(TENANT, "tok_2", "shop") is None
-    assert await engine.inquiries.find(an_inquiry().batch_id) is None
+        (incident,) = await incidents(idle)
+        settled = (incident.exception_id, IncidentState.RESOLVED, "done")
+        await idle.incidents.settle(*settled, at=2, mark=a_mark("r-2"))
+        assert not (await enrolled(engine, "tok_1")).enrolled
+        assert await engine.inquiries.find(an_inquiry().batch_id) is None
+
+
+async def test_pieces_of_work_are_shared_out(dsn: str) -> None:
+    async with open_postgres(Address(dsn)) as one, open_postgres(Address(dsn)) as other:
+        async with asyncio.timeout(30):
+            await one.bench("channel:a").duty.taken()
+            await other.bench("channel:b").duty.taken()
+        taken = (one.bench("channel:b").duty, other.bench("channel:a").duty)
+        assert [await works(duty) for duty in taken] == [False, False]
+        await one.bench("channel:a").incidents.open(an_incident("a"))
+        await other.bench("channel:b").incidents.open(an_incident("b"))
+        for bench in (one.bench("channel:b"), other.bench("channel:a")):
+            with pytest.raises(StandsBy):
+                await bench.incidents.open(an_incident("neither"))
+        assert await subjects(one) == ["a", "b"]
+
+
+async def test_who_only_looks_never_asks_for_work(dsn: str, beside: Engine) -> None:
+    assert not await works(beside.bench(WORK).duty)
+    with pytest.raises(StandsBy):
+        await beside.bench(WORK).incidents.open(an_incident("s"))
+    async with open_postgres(Address(dsn)) as other:
+        await enrol(await working(other), a_credential("tok_1"))
 
 
 async def test_an_orderly_stop_hands_the_work_over_at_once(dsn: str) -> None:
     async with open_postgres(Address(dsn)) as first:
-        assert await works(first.duty)
+        await working(first)
     async with open_postgres(Address(dsn)) as second:
-        assert await works(second.duty)
-        await enrol(second, a_credential("tok_1"))
+        await enrol(await working(second), a_credential("tok_1"))
 
 
 async def test_a_silent_one_is_replaced_and_a_working_one_is_not(dsn: str) -> None:
     async with (
-        open_postgres(Address(dsn), span_s=SPAN_S) as working,
+        open_postgres(Address(dsn), span_s=SPAN_S) as busy,
         open_postgres(Address(dsn), span_s=SPAN_S) as waiting,
     ):
+        await working(busy)
+        waiting.bench(WORK)
         await asyncio.sleep(1.25 * SPAN_S)
-        assert (await works(working.duty), await works(waiting.duty)) == (True, False)
+        assert [await works(each.bench(WORK).duty) for each in (busy, waiting)] == [True, False]
     async with process(Address(dsn), SPAN_S) as silent:
         await silent.lease.turn()
         assert await works(silent.lease)
         async with open_postgres(Address(dsn), span_s=SPAN_S) as waiting:
             async with asyncio.timeout(60):
-                await waiting.duty.taken()
-            await enrol(waiting, a_credential("tok_1"))
+                await waiting.bench(WORK).duty.taken()
+            await enrol(await working(waiting), a_credential("tok_1"))
 
 
 async def test_one_that_wakes_up_after_the_takeover_is_refused(dsn: str, tmp_path: Path) -> None:
@@ -176,28 +209,54 @@ async def test_a_write_is_refused_by_the_number_alone(dsn: str) -> None:
         assert await subjects(other.incidents) == []
 
 
-async def test_a_takeover_waits_for_a_transaction_under_way(dsn: str) -> None:
+async def turned(process: Process) -> bool:
+    """Ask for the lease; tell whether the process has it."""
+    await process.lease.turn()
+    return process.lease.held
+
+
+@asynccontextmanager
+async def under_way(slow: Process, subject: str) -> AsyncIterator[None]:
+    """Have a transaction of a process open during the block; it ends well after it."""
+    compared, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(db: asyncpg.Connection) -> None:
+        compared.set()
+        await go_on.wait()
+        await open_incidents(db, [an_incident(subject)])
+
+    writing = asyncio.ensure_future(slow.database.run(work))
+    await compared.wait()
+    try:
+        yield
+    finally:
+        go_on.set()
+        await writing
+
+
+async def test_nobody_takes_over_while_a_transaction_is_under_way(dsn: str) -> None:
     async with process(Address(dsn)) as slow, process(Address(dsn)) as other:
         await slow.lease.turn()
         await expire(dsn)
-        compared, go_on = asyncio.Event(), asyncio.Event()
-
-        async def work(db: asyncpg.Connection) -> None:
-            compared.set()
-            await go_on.wait()
-            await open_incidents(db, [an_incident("slow")])
-
-        writing = asyncio.ensure_future(slow.database.run(work))
-        await compared.wait()
-        taking = asyncio.ensure_future(other.lease.turn())
-        await asyncio.sleep(0.2)
-        waited = not taking.done()
-        go_on.set()
-        await asyncio.gather(writing, taking)
-        assert waited
+        async with under_way(slow, "slow"):
+            async with asyncio.timeout(2):  # it doesn't wait: other leases want their turns
+                await other.lease.turn()
+            assert not await works(other.lease)
+        await other.lease.turn()
         # The transaction has renewed the lease as it went: there is nothing to take over.
         assert (await works(slow.lease), await works(other.lease)) == (True, False)
         assert await subjects(other.incidents) == ["slow"]
+
+
+async def test_a_turn_in_ones_own_transaction_neither_waits_nor_loses(dsn: str) -> None:
+    async with process(Address(dsn), span_s=3) as slow:
+        await slow.lease.turn()
+        async with under_way(slow, "slow"):
+            await asyncio.sleep(1.8)  # past half of the lease, where a turn renews it
+            async with asyncio.timeout(1):
+                await slow.lease.turn()
+            assert slow.lease.held
+        await slow.incidents.open(an_incident("after"))
 
 
 async def test_one_that_stops_in_the_middle_of_a_transaction_is_ended_by_the_server(
@@ -215,8 +274,8 @@ async def test_one_that_stops_in_the_middle_of_a_transaction_is_ended_by_the_ser
 
         writing = asyncio.ensure_future(stopped.database.run(work))
         await written.wait()
-        await other.lease.turn()  # waits for the row, until the server lets it go
-        assert await works(other.lease)
+        assert not await turned(other)
+        await until(lambda: turned(other), 5)  # the server lets the row go
         await other.incidents.open(an_incident("other"))
         with pytest.raises(StoreUnavailable):
             await writing
@@ -242,41 +301,73 @@ async def test_a_lease_whose_database_is_away_runs_out_by_itself(dsn: str) -> No
 async def fence(dsn: str) -> int:
     admin = await asyncpg.connect(dsn)
     try:
-        return int(await admin.fetchval("SELECT fence FROM leases"))
+        return int(await admin.fetchval("SELECT fence FROM leases WHERE name = $1", WORK))
     finally:
         await admin.close()
+
+
+@asynccontextmanager
+async def writer(dsn: str, name: str, *channels: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a process that works on channels."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("writer.py")),
+        *(dsn, str(SPAN_S), name, *channels),
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    mind(child.pid)
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
 
 
 async def test_a_stopped_process_that_is_continued_writes_nothing_more(
     dsn: str, beside: Engine
 ) -> None:
     """SIGSTOP, a takeover, SIGCONT: on a real process that writes as fast as it can."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).with_name("writer.py")),
-        dsn,
-        str(SPAN_S),
-        stdout=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )
-    mind(child.pid)
-    try:
+    async with writer(dsn, "child", WORK) as child:
         await until(lambda: count(beside, "child"), 60)
         os.kill(child.pid, signal.SIGSTOP)
         async with open_postgres(Address(dsn), span_s=SPAN_S) as other:
             async with asyncio.timeout(90):
-                await other.duty.taken()
-            await other.incidents.open(an_incident("other"))
+                await other.bench(WORK).duty.taken()
+            await other.bench(WORK).incidents.open(an_incident("other"))
             before = await subjects(beside)
             os.kill(child.pid, signal.SIGCONT)
             out, _ = await asyncio.wait_for(child.communicate(), 60)
-            assert out.decode().split() == ["StandsBy"]
+            assert out.decode().split() == [f"child/{WORK}", "StandsBy"]
             await asyncio.sleep(0.2)
             assert await subjects(beside) == before
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
+
+
+async def test_a_killed_ones_channels_go_to_the_other_one(dsn: str, beside: Engine) -> None:
+    """Two real processes, each with a channel of its own and asking for the other's, too."""
+    async with writer(dsn, "one", "a") as one, writer(dsn, "two", "b") as two:
+        await until(lambda: count(beside, "one/a"), 60)
+        await until(lambda: count(beside, "two/b"), 60)
+        async with writer(dsn, "three", "a", "b") as three:
+            await asyncio.sleep(1)
+            assert not await count(beside, "three")
+            one.kill()
+            await until(lambda: count(beside, "three/a"), 60)
+            assert not await count(beside, "three/b")
+            two.kill()
+            await until(lambda: count(beside, "three/b"), 60)
+            three.kill()
+            await three.wait()
+    for channel in ("a", "b"):
+        writers = [
+            each.partition("/")[0]
+            for each in await subjects(beside)
+            if each.split("/")[1] == channel
+        ]
+        first = "one" if channel == "a" else "two"
+        # One worked, then the other: nothing of the first one's came after the takeover.
+        assert writers == sorted(writers, key=[first, "three"].index)
 
 
 async def count(engine: Engine, beginning: str) -> int:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from chassis.store_errors import UnsuitableDatabase
+from tests.contract.updater_release_2 import ROWS, read_on
 from tests.contract.updater_rows import a_credential, enrol
 from tests.parts.servers.postgres import PostgresServer
 from tests.parts.servers.updater_databases import UpdaterDatabases, as_user
@@ -33,7 +34,9 @@ DENIED = {
     "lose a question": "DELETE FROM questions",
     "lose an exception": "DELETE FROM exceptions",
     "lose the lease": "DELETE FROM leases",
-    "make a second lease": "INSERT INTO leases VALUES ('mine', '', 0, 0)",
+    "make a partition of the outbox": "INSERT INTO outbox_leases (partition) VALUES (99)",
+    "lose a pause": "DELETE FROM pauses",
+    "lose a count": "DELETE FROM wire_counters",
     "say another revision": "UPDATE updater_schema_version SET version_num = '0'",
 }
 
@@ -52,7 +55,35 @@ async def test_several_at_once_and_once_more_leave_one_schema(databases: Updater
     assert await asyncio.gather(*[migrate(dsn) for _ in range(4)]) == [newest] * 4
     assert await migrate(dsn) == newest
     assert await fetch(dsn, "SELECT version_num FROM updater_schema_version") == [(newest,)]
-    assert await fetch(dsn, "SELECT name, fence, until FROM leases") == [("worker", 0, 0)]
+    assert await fetch(dsn, "SELECT name FROM leases") == []
+
+
+async def test_what_release_2_left_is_read_and_gone_on_with(databases: UpdaterDatabases) -> None:
+    dsn = await databases.empty()
+    owner = await asyncpg.connect(dsn)
+    for number in ("0001", "0002"):
+        await owner.execute(SCHEMA.text(f"schema/{number}.sql"))
+    await owner.execute(
+        "CREATE TABLE updater_schema_version (version_num varchar(32) PRIMARY KEY);"
+        "INSERT INTO updater_schema_version VALUES ('0002')"
+    )
+    await owner.execute(ROWS)
+    await owner.close()
+    # The release before held its one lease, and finds none to renew or to take from now on.
+    assert await fetch(dsn, "SELECT name FROM leases") == [("worker",)]
+    await migrate(dsn)
+    assert await fetch(dsn, "SELECT name FROM leases") == []
+    async with open_postgres(Address(dsn)) as engine:
+        await read_on(engine)
+
+
+async def test_a_lease_is_made_when_it_is_first_asked_for(dsn: str) -> None:
+    async with open_postgres(Address(dsn)) as engine:
+        for name in ("channel:a", "enrol", "channel:a"):
+            async with asyncio.timeout(30):
+                await engine.bench(name).duty.taken()
+    rows = await fetch(dsn, "SELECT name, fence, until FROM leases ORDER BY name")
+    assert rows == [("channel:a", 1, 0), ("enrol", 1, 0)]
 
 
 def test_the_command_migrates_and_says_so(

@@ -3,6 +3,9 @@
 PYTEST_DONT_REWRITE: a failing assertion here shows its line and no card number.
 """
 
+import json
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +64,28 @@ def test_a_brand_without_a_published_number_is_refused(brand: Brand) -> None:
 def test_a_length_that_is_not_the_brands_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="of this length"):
         test_pan(Brand.VISA, 0, length)
+
+
+# Published numbers, whole: PayPal, Stripe, and account-updater.md sections 4.12, 4.1 and 2.2.
+WHOLE = (
+    *("4111111111111111", "4242424242424242", "5555555555554444", "2223003122003222"),
+    *("378282246310005", "6011111111111117", "30569309025904", "3566002020360505"),
+    *("4012000000000016", "4012000000000065", "5442980000000016", "6011000000000061"),
+    *("342132335566772", "376655111122997", "349900006577234"),
+    *("2222333344445555", "5573491171027315", "5573491171029999"),
+)
+
+
+def test_published_numbers_are_test_numbers() -> None:
+    assert all([is_test_number(digits) for digits in WHOLE])  # noqa: C419 - each is looked at
+
+
+def test_every_prefix_says_whose_it_is_and_stands_once() -> None:
+    data = json.loads(files("cards").joinpath("data/test_numbers.json").read_text("utf-8"))
+    prefixes = [row["first8"] for row in data["prefixes"]]
+    told = " ".join(data["source"])
+    assert len(prefixes) == len(set(prefixes)) == sum(map(len, PUBLISHED.values()))
+    assert all(row["of"] in told for row in data["prefixes"])
 
 
 def test_numbers_elsewhere_are_no_test_numbers() -> None:

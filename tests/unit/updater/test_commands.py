@@ -54,13 +54,42 @@ def test_lists_are_empty_at_first_and_bad_ids_are_told(here: Path) -> None:
     run("init")
     assert "Feed files" in run("feeds")
     assert "Exceptions" in run("exceptions")
-    assert "no exception" in run("exceptions", "--resolve", "1", code=1)
+    assert run("exceptions", "list", "--all", "--json") == run("feeds", "--json") == "[]\n"
+    assert "no exception" in run("exceptions", "resolve", "1", "--reason", "done", code=1)
+    assert "no such exception" in run("exceptions", "show", "1", code=1)
+    assert "no such feed file" in run("feeds", "show", "feed_1", code=1)
     assert "schema" in run("migrate")
 
 
 def test_check_config_names_what_is_missing(here: Path) -> None:
     assert "policy" in run("check-config", code=1)
     assert "no updater database" in run("feeds", code=1)
+
+
+def test_check_config_says_which_channels_there_are(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init")
+    assert "channel cybersource-au-csv (cybersource-au-csv): good" in run("check-config", code=1)
+    file = here / "channels.yaml"
+    file.write_text(
+        """\
+channels:
+  - {name: one, format: cybersource-au-csv, exchange_directory: .cardvault/exchange,
+     shadow: {tenants: [demo, second], bins: ["411111", "411112"]}}
+  - {name: two, format: mes-aus-124, exchange_directory: channels.yaml, exchange_keys: nowhere,
+     brands: [VISA], shadow: {everything: true}}
+  - {name: three, format: cybersource-au-csv, exchange_directory: policy.yaml}
+"""
+    )
+    (here / "policy.yaml").write_text("")
+    monkeypatch.setenv("CARDVAULT_UPDATER_CHANNELS", str(file))
+    told = run("check-config", code=1)
+    one = "channel one (cybersource-au-csv; in the shadow: 2 tenants, 2 card ranges): good"
+    assert one in told
+    assert "channel two (mes-aus-124; in the shadow: everything): " in told
+    assert "two (mes-aus-124; in the shadow: everything): good" not in told
+    assert "channel three (cybersource-au-csv): policy.yaml: not a directory" in told
 
 
 @pytest.mark.parametrize(
@@ -89,7 +118,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CARDVAULT_UPDATER_MERCHANT_IDS", '{"demo/shop": "acq-1"}')
     monkeypatch.setenv("CARDVAULT_UPDATER_TENANTS", '["demo", "second"]')
     config = UpdaterConfig.load()
-    assert config.merchants == {("demo", "shop"): "acq-1"}
+    assert config.channel_settings[0].merchants == {("demo", "shop"): "acq-1"}
     assert config.tenants == ("demo", "second")
 
 

@@ -1,7 +1,6 @@
 """One whole cycle over real files, real OpenPGP and a real database."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,17 @@ import pytest
 from cards.brands import Brand
 from cards.expiry import Expiry
 from cards.outcomes import Outcome
+from tests.doubles.feed_files import Question
+from tests.doubles.updater_acquirer import answer
 from tests.doubles.updater_scripts import NEW_EXPIRY, current, mixed, new_number, pan, replacement
-from tests.doubles.updater_world import DAY, World, answer, make_world
+from tests.doubles.updater_world import DAY, World, make_world, open_incidents
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus
 from updater.domain.errors import Reason
-from updater.domain.feed import ExceptionKind
+from updater.domain.feed import Counted, ExceptionKind
 from updater.domain.inquiry import InquiryState
-from updater.files.cybersource_records import RequestRecord
 from updater.files.digits import Digits
-from updater.usecases.cycle import CycleReport
+from updater.usecases.report import CycleReport
 from updater.usecases.take_in import Taken
 
 
@@ -29,10 +29,10 @@ def world(tmp_path: Path) -> World:
 
 async def whole_cycle(world: World) -> CycleReport:
     async with world.running() as updater:
-        report = await updater.cycle.ask()
+        report = await updater.ask()
         world.acquirer.answer_all()
-        report = report.plus(await updater.cycle.listen())
-        return report.plus(await updater.cycle.listen())
+        report = report.plus(await updater.listen())
+        return report.plus(await updater.listen())
 
 
 async def test_a_cycle_changes_what_the_channel_says_and_nothing_else(world: World) -> None:
@@ -47,8 +47,8 @@ async def test_a_cycle_changes_what_the_channel_says_and_nothing_else(world: Wor
     )
     assert len(said) >= 7
     outcomes = Counter[Outcome]()
-    for (outcome, _), count in report.counts.items():
-        outcomes[outcome] += count
+    for counted, count in report.counts.items():
+        outcomes[counted.outcome] += count
     assert outcomes[Outcome.PAN_UPDATED] + outcomes[Outcome.BRAND_CHANGED] == said["NAN/False"]
     assert outcomes[Outcome.BRAND_CHANGED] == 2
     assert outcomes[Outcome.EXPIRY_UPDATED] == said["NED/False"]
@@ -92,12 +92,12 @@ async def test_files_in_the_exchange_are_ciphertext_and_end_in_done(world: World
 async def test_the_reference_says_nothing_about_the_card(world: World) -> None:
     world.vault.add("tok_1")
     async with world.running() as updater:
-        await updater.cycle.ask()
+        await updater.ask()
     (inquiry,) = world.acquirer.collect()
     reference = inquiry.records[0].reference
     assert reference.isalpha()
     assert len(reference) == 24
-    assert inquiry.header.merchant_id == "shop"
+    assert inquiry.merchant_id == "shop"
 
 
 async def test_only_covered_active_fpans_of_served_brands_are_asked_about(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_only_covered_active_fpans_of_served_brands_are_asked_about(world:
     vault.add("tok_network_token").fpan = False
     vault.add("tok_jcb", brand=Brand.JCB)
     async with world.running() as updater:
-        report = await updater.cycle.ask()
+        report = await updater.ask()
     assert report.records_asked == 1
     assert vault.revealed == ["tok_yes"]
 
@@ -130,14 +130,14 @@ async def test_the_version_revealed_is_the_one_asked_about(tmp_path: Path) -> No
     world = make_world(tmp_path, new_number)
     card = world.vault.add("tok_1")
     async with world.running() as updater:
-        await updater.cycle.enrol("demo")
-        await updater.cycle.choose("demo")
+        await updater.enrolment.enrolling()
+        await updater.channels[0].cycle.choose("demo")
         card.versions.append((card.number, Expiry(2030, 1)))  # the cardholder, before the file
-        await updater.cycle.dispatch()
+        await updater.channels[0].cycle.dispatch()
         world.acquirer.answer_all()
-        await updater.cycle.listen()
-        report = await updater.cycle.listen()
-    assert report.counts == {(Outcome.PAN_UPDATED, Disposition.APPLIED): 1}
+        await updater.listen()
+        report = await updater.listen()
+    assert report.counts == {Counted(Outcome.PAN_UPDATED, Disposition.APPLIED): 1}
 
 
 async def test_a_cardholders_later_number_is_not_overwritten(tmp_path: Path) -> None:
@@ -145,27 +145,27 @@ async def test_a_cardholders_later_number_is_not_overwritten(tmp_path: Path) -> 
     card = world.vault.add("tok_1")
     other = world.vault.add("tok_other", covered=frozenset())
     async with world.running() as updater:
-        await updater.cycle.ask()
+        await updater.ask()
         card.versions.append((other.number, None))  # the cardholder, after the file
         world.acquirer.answer_all()
-        await updater.cycle.listen()
-        report = await updater.cycle.listen()
-    assert report.counts == {(Outcome.PAN_UPDATED, Disposition.STALE): 1}
+        await updater.listen()
+        report = await updater.listen()
+    assert report.counts == {Counted(Outcome.PAN_UPDATED, Disposition.STALE): 1}
 
 
 async def test_nothing_is_asked_twice_while_an_answer_is_awaited_or_fresh(tmp_path: Path) -> None:
     world = make_world(tmp_path, current)
     world.vault.add("tok_1")
     async with world.running() as updater:
-        assert (await updater.cycle.ask()).inquiries == 1
-        assert (await updater.cycle.ask()).inquiries == 0
+        assert (await updater.ask()).inquiries == 1
+        assert (await updater.ask()).inquiries == 0
     await whole_cycle(world)
     async with world.running() as updater:
-        assert (await updater.cycle.ask()).inquiries == 0
+        assert (await updater.ask()).inquiries == 0
         world.clock.now += 27 * DAY
-        assert (await updater.cycle.ask()).inquiries == 0
+        assert (await updater.ask()).inquiries == 0
         world.clock.now += 2 * DAY
-        assert (await updater.cycle.ask()).inquiries == 1
+        assert (await updater.ask()).inquiries == 1
 
 
 async def test_new_contents_are_asked_about_at_once_but_not_for_ever(tmp_path: Path) -> None:
@@ -181,17 +181,17 @@ async def test_silence_is_unanswered_after_ten_days_and_a_late_answer_still_coun
     world = make_world(tmp_path, new_number)
     card = world.vault.add("tok_1")
     async with world.running() as updater:
-        await updater.cycle.ask()
+        await updater.ask()
         (inquiry,) = world.acquirer.collect()
         world.clock.now += 9 * DAY
-        assert (await updater.cycle.listen()).unanswered == 0
+        assert (await updater.listen()).unanswered == 0
         world.clock.now += 2 * DAY
-        report = await updater.cycle.listen()
+        report = await updater.listen()
         assert (report.unanswered, report.awaiting) == (1, 0)
-        world.acquirer.answer(inquiry)
-        await updater.cycle.listen()
-        late = await updater.cycle.listen()
-    assert late.counts == {(Outcome.PAN_UPDATED, Disposition.APPLIED): 1}
+        world.acquirer.answer(inquiry, world.acquirer.respond(inquiry))
+        await updater.listen()
+        late = await updater.listen()
+    assert late.counts == {Counted(Outcome.PAN_UPDATED, Disposition.APPLIED): 1}
     assert len(card.versions) == 2
 
 
@@ -200,14 +200,13 @@ async def test_a_missing_row_is_not_an_answer(tmp_path: Path) -> None:
     for number in range(3):
         world.vault.add(f"tok_{number}")
     asked = iter([True, False, True])
-    script = replace(world.acquirer, script=lambda r: current(r) if next(asked) else None)
-    world = replace(world, acquirer=script)
+    world = world.with_script(lambda r: current(r) if next(asked) else None)
     report = await whole_cycle(world)
-    assert report.counts == {(Outcome.VALID_NO_CHANGE, Disposition.NO_CHANGE): 2}
+    assert report.counts == {Counted(Outcome.VALID_NO_CHANGE, Disposition.NO_CHANGE): 2}
     assert report.awaiting == 1
     async with world.running() as updater:
         world.clock.now += 11 * DAY
-        assert (await updater.cycle.listen()).unanswered == 1
+        assert (await updater.listen()).unanswered == 1
 
 
 async def test_a_vault_that_is_down_costs_time_and_nothing_else(tmp_path: Path) -> None:
@@ -215,20 +214,20 @@ async def test_a_vault_that_is_down_costs_time_and_nothing_else(tmp_path: Path) 
     card = world.vault.add("tok_1")
     world.vault.down = True
     async with world.running() as updater:
-        assert (await updater.cycle.ask()).trouble == (Reason.VAULT_UNAVAILABLE,)
+        assert (await updater.ask()).trouble == (Reason.VAULT_UNAVAILABLE,)
         world.vault.down = False
-        await updater.cycle.enrol("demo")
-        await updater.cycle.choose("demo")
+        await updater.enrolment.enrolling()
+        await updater.channels[0].cycle.choose("demo")
         world.vault.down = True
-        assert (await updater.cycle.dispatch()).trouble == [Reason.VAULT_UNAVAILABLE]
+        assert (await updater.channels[0].cycle.dispatch()).trouble == [Reason.VAULT_UNAVAILABLE]
         world.vault.down = False
-        await updater.cycle.dispatch()
+        await updater.channels[0].cycle.dispatch()
         world.acquirer.answer_all()
         world.vault.down = True
-        await updater.cycle.listen()
-        assert (await updater.cycle.listen()).trouble == [Reason.VAULT_UNAVAILABLE]
+        await updater.listen()
+        assert (await updater.listen()).trouble == (Reason.VAULT_UNAVAILABLE,)
         world.vault.down = False
-        assert (await updater.cycle.listen()).taken == {Taken.APPLIED: 1}
+        assert (await updater.listen()).taken == {Taken.APPLIED: 1}
     assert len(card.versions) == 2
 
 
@@ -237,13 +236,11 @@ async def test_a_card_that_is_not_revealed_is_dropped_and_named(tmp_path: Path) 
     world.vault.add("tok_1")
     gone = world.vault.add("tok_2")
     async with world.running() as updater:
-        await updater.cycle.enrol("demo")
-        await updater.cycle.choose("demo")
+        await updater.enrolment.enrolling()
+        await updater.channels[0].cycle.choose("demo")
         gone.status = CardStatus.CLOSED
-        assert (await updater.cycle.dispatch()).records_asked == 1
-        incidents = await updater.ports.incidents.page(
-            unresolved_only=True, kinds=(), after=0, limit=10
-        )
+        assert (await updater.channels[0].cycle.dispatch()).records_asked == 1
+        incidents = await open_incidents(updater)
     assert [(each.kind, each.reason) for each in incidents] == [
         (ExceptionKind.CARD_NOT_ASKED, "STATUS_FORBIDS")
     ]
@@ -253,11 +250,11 @@ async def test_an_inquiry_of_which_nothing_is_left_is_closed(tmp_path: Path) -> 
     world = make_world(tmp_path, current)
     gone = world.vault.add("tok_1")
     async with world.running() as updater:
-        await updater.cycle.enrol("demo")
-        await updater.cycle.choose("demo")
+        await updater.enrolment.enrolling()
+        await updater.channels[0].cycle.choose("demo")
         gone.status = CardStatus.DELETED
-        assert (await updater.cycle.dispatch()).inquiries == 0
-        assert await updater.ports.inquiries.in_state(InquiryState.EMPTY)
+        assert (await updater.channels[0].cycle.dispatch()).inquiries == 0
+        assert await updater.ports.stores.inquiries.in_state(InquiryState.EMPTY)
     assert not list((world.root / "exchange" / "outbox").iterdir())
 
 
@@ -265,24 +262,17 @@ async def test_an_account_without_a_usable_merchant_id_is_named_not_asked(tmp_pa
     world = make_world(tmp_path, current)
     world.vault.add("tok_1", covered=frozenset({"shop:with:colons"}))
     async with world.running() as updater:
-        assert (await updater.cycle.ask()).inquiries == 0
-        (incident,) = await updater.ports.incidents.page(
-            unresolved_only=True, kinds=(ExceptionKind.CARD_NOT_ASKED,), after=0, limit=10
-        )
-        resolved = await updater.ports.incidents.resolve(
-            incident.exception_id, "configured", world.clock.now
-        )
-        assert resolved.resolution == "configured"
-        assert not await updater.ports.incidents.page(
-            unresolved_only=True, kinds=(), after=0, limit=10
-        )
+        assert (await updater.ask()).inquiries == 0
+        (incident,) = await open_incidents(updater, ExceptionKind.CARD_NOT_ASKED)
+    assert (incident.reason, incident.tenant) == ("MERCHANT_ID_NEEDED", "demo")
+    assert (incident.channel, incident.merchant_account) == (world.channel.name, "shop:with:colons")
 
 
 async def test_large_inquiries_are_split_and_large_answers_are_applied_in_batches(
     tmp_path: Path,
 ) -> None:
     world = make_world(tmp_path, new_number, batch=3)
-    world = replace(world, channel=replace(world.channel, records_per_file=5))
+    world = world.with_channel(records_per_file=5)
     for number in range(8):
         world.vault.add(f"tok_{number}")
     report = await whole_cycle(world)
@@ -296,18 +286,16 @@ async def test_an_invalid_new_number_changes_nothing_and_is_for_an_operator(
     world = make_world(tmp_path, lambda r: answer(r, "NAN", new_number=_broken(r)))
     card = world.vault.add("tok_1")
     report = await whole_cycle(world)
-    assert report.counts == {(Outcome.REJECTED_INPUT, Disposition.NOT_SENT): 1}
+    assert report.counts == {Counted(Outcome.REJECTED_INPUT, Disposition.NOT_SENT): 1}
     assert len(card.versions) == 1
     assert not world.vault.batches
     async with world.running() as updater:
-        (incident,) = await updater.ports.incidents.page(
-            unresolved_only=True, kinds=(), after=0, limit=10
-        )
+        (incident,) = await open_incidents(updater)
     assert (incident.kind, incident.reason) == (
         ExceptionKind.ANSWER_NOT_APPLIED,
         "NOT_SENT:NEW_NUMBER_INVALID",
     )
 
 
-def _broken(_record: RequestRecord) -> Digits:
+def _broken(_record: Question) -> Digits:
     return Digits("4111111111111112")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,10 +49,17 @@ def test_the_command(site: Path) -> None:
     assert CliRunner().invoke(updater, ["doctor"]).exit_code == 1
 
 
+def _a_file_instead(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.write_bytes(b"")
+    directory.chmod(0o600)
+
+
 SPOILT: dict[str, Callable[[Path], object]] = {
     "SQLITE_DAMAGED": lambda site: (site / "updater.db").write_bytes(b"never a database" * 100),
     "POLICY_WRITABLE": lambda site: (site / "policy.yaml").chmod(0o666),
     "EXCHANGE_KEYS_UNUSABLE": lambda site: (site / "exchange-keys" / "marks.key").unlink(),
+    "EXCHANGE_DIRECTORY_UNUSABLE": lambda site: _a_file_instead(site / "exchange"),
     "CERT_UNUSABLE": lambda site: (site / "pki" / "updater.pem").unlink(),
 }
 

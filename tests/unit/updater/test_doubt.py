@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chassis.store_errors import CommitInDoubt, StoreUnavailable
-from updater.adapters.postgres.database import SETTLE, Database
+from updater.adapters.postgres.database import SETTLE, Fenced
 from updater.domain.errors import StoreUnavailable as Unavailable
 
 
@@ -31,9 +31,9 @@ class FakeLink:
             if fault is not None:
                 raise fault
 
-    async def read(self, sql: str, _values: Sequence[Any]) -> list[Sequence[Any]]:
+    async def read(self, sql: str, values: Sequence[Any]) -> list[Sequence[Any]]:
         async with self._turn:
-            assert sql == SETTLE
+            assert (sql, values) == (SETTLE, (FakeLease.name,))
             await asyncio.sleep(0)
             self._said.append("settled")
         return []
@@ -48,13 +48,20 @@ class FakeReads:
         return []
 
 
+class FakeLease:
+    """The lease of some work, which is not asked about here."""
+
+    name = "channel:one"
+
+
 class Bench:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.link = FakeLink(self.said)
         reads: Any = FakeReads(self.said)
         link: Any = self.link
-        self.database = Database(reads, link, link, lease=None)  # type: ignore[arg-type] # unused
+        lease: Any = FakeLease()
+        self.database = Fenced(reads, link, lease)
 
     async def run(self) -> None:
         async def work(_db: object) -> None:

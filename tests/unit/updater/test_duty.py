@@ -13,7 +13,7 @@ from updater.adapters.exchange_directory import ExchangeDirectory
 from updater.adapters.exchange_on_duty import ExchangeOnDuty
 from updater.domain.errors import DatabaseInUse, StandsBy
 from updater.usecases.duty import Alone, take_duty, work_while_on_duty
-from updater.usecases.ports import Shelf
+from updater.usecases.ports_exchange import Shelf
 
 
 class Work:

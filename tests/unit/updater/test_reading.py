@@ -13,7 +13,7 @@ from updater.adapters.sqlite.enrolments import SqliteEnrolments
 from updater.domain.enrolment import CardStatus
 from updater.domain.errors import VaultRefused
 from updater.usecases.enrol import OVERLAP_US, WHOLE_EVERY_US, Enrol, Reading
-from updater.usecases.ports import CredentialPage
+from updater.usecases.ports_vault import CredentialPage
 
 HOUR = 3_600_000_000
 

@@ -1,11 +1,6 @@
 """The updater's API over mTLS, in front of a real vault, real files and the acquirer double."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,131 +9,17 @@ import grpc
 import pytest
 from cardvault.updater.v1 import feed_service_pb2 as feed_pb
 from cardvault.updater.v1 import updater_service_pb2 as pb
-from cardvault.updater.v1.feed_service_pb2_grpc import FeedServiceStub
-from cardvault.updater.v1.updater_service_pb2_grpc import UpdaterServiceStub
-from cardvault.vault.v1 import card_pb2, reveal_service_pb2, vault_service_pb2
-from google.rpc import error_details_pb2, status_pb2
-from pysequoia import Cert, Tsk
 
 from cards.brands import Brand
 from cards.testcards import test_pan as number_for_test
-from chassis.channel import open_channel
 from tests.doubles.otlp_receiver import otlp_receiver
 from tests.doubles.traces import ASKED, CALLER
-from tests.doubles.updater_scripts import new_number
-from tests.doubles.updater_vault_server import agreement
-from tests.doubles.updater_world import Acquirer
-from tests.doubles.vault_site import VaultSite, vault_site
-from updater.adapters.marks import make_marks_key
-from updater.adapters.openpgp import make_exchange_keys
-from updater.config import UpdaterConfig
+from tests.doubles.updater_site import DEADLINE, reason, rid, until, updater_site
 from updater.domain.errors import StoreBroken
-from updater.wiring import RunningUpdater, running_updater
-
-DEADLINE = 10.0
-
-
-@dataclass
-class Site:
-    """A running updater, its vault, its acquirer, and stubs per identity."""
-
-    vault: VaultSite
-    running: RunningUpdater
-    acquirer: Acquirer
-    counter: int = 0
-
-    async def stubs(
-        self, name: str
-    ) -> tuple[Any, Any]:  # the stubs' types are those of blocking calls
-        address = f"127.0.0.1:{self.running.server.port}"
-        channel = open_channel(address, self.vault.tls(name))
-        await self.vault.stack.enter_async_context(channel)
-        return UpdaterServiceStub(channel), FeedServiceStub(channel)
-
-    async def card(self, *accounts: str, brand: Brand = Brand.VISA) -> str:
-        """Store a card whose cardholder agreed to recurring payments at these accounts."""
-        self.counter += 1
-        client: Any = await self.vault.client("root")
-        details = card_pb2.CardDetails(
-            number=number_for_test(brand, self.counter), expiry_month=11, expiry_year=2027
-        )
-        request = vault_service_pb2.TokenizeRequest(
-            request_id=str(uuid.uuid4()),
-            card=details,
-            kind=card_pb2.CARD_KIND_FPAN,
-            token_format=card_pb2.TOKEN_FORMAT_OPAQUE,
-            stored_credentials=[agreement(account) for account in accounts],
-        )
-        reply: Any = await client.vault.Tokenize(request, timeout=DEADLINE)
-        return str(reply.card.token)
-
-
-@asynccontextmanager
-async def site_at(root: Path, **settings: Any) -> AsyncIterator[Site]:
-    make_exchange_keys(root / "keys", root / "simulator-keys")
-    make_marks_key(root / "keys")
-    async with vault_site(root) as vault:
-        pki = vault.directory / "pki"
-        config = UpdaterConfig.load(
-            **{
-                "listen": "127.0.0.1:0",
-                "ops_listen": "127.0.0.1:0",
-                "health_listen": "127.0.0.1:0",
-                "tls_ca": pki / "ca.pem",
-                "tls_certificate": pki / "server.pem",
-                "tls_key": pki / "server.key",
-                "client_certificate": pki / "updater.pem",
-                "client_key": pki / "updater.key",
-                "policy": vault.config.policy,
-                "vault_address": vault.address,
-                "database_url": f"sqlite:///{root}/updater.db",
-                "exchange_directory": root / "exchange",
-                "exchange_keys": root / "keys",
-                "endpoint_delay": timedelta(0),
-                "drain_timeout": timedelta(seconds=1),
-                "poll_interval": timedelta(milliseconds=50),
-                "ask_interval": timedelta(hours=1),
-                **settings,
-            }
-        )
-        acquirer = Acquirer(
-            Tsk.from_bytes((root / "simulator-keys" / "acquirer.tsk").read_bytes()),
-            Cert.from_bytes((root / "simulator-keys" / "updater.cert").read_bytes()),
-            root / "exchange",
-            new_number,
-        )
-        async with running_updater(config) as running:
-            # Its first look for due cards is over: from here on only requests open inquiries.
-            await until(lambda: _asked(running))
-            yield Site(vault, running, acquirer)
-
-
-async def _asked(running: RunningUpdater) -> bool:
-    return running.worker.turns["ask"] > 0
-
-
-def rid() -> str:
-    return str(uuid.uuid4())
-
-
-async def until(ready: Any) -> None:
-    """Wait, for ten seconds at most, until something is so."""
-    async with asyncio.timeout(10):
-        while not await ready():  # noqa: ASYNC110 - another process's state: nothing to wait on
-            await asyncio.sleep(0.02)
-
-
-def reason(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
-    """Return a status's code and reason."""
-    trailers = dict(error.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(bytes(trailers["grpc-status-details-bin"]))
-    info = error_details_pb2.ErrorInfo()
-    status.details[0].Unpack(info)
-    return error.code(), info.reason.removeprefix("ERROR_REASON_")
 
 
 async def test_a_card_is_asked_about_and_changed_under_its_token(tmp_path: Path) -> None:
-    async with site_at(tmp_path) as site:
+    async with updater_site(tmp_path) as site:
         token = await site.card("shop")
         updater, feeds = await site.stubs("root")
         asked = pb.CreateInquiryRequest(
@@ -176,17 +57,14 @@ async def test_a_card_is_asked_about_and_changed_under_its_token(tmp_path: Path)
         )
         assert enrolled.enrollment.open_inquiry_id == ""
         assert enrolled.enrollment.HasField("last_checked_time")
-        root: Any = await site.vault.client("root")
-        revealed: Any = await root.reveal.Detokenize(
-            reveal_service_pb2.DetokenizeRequest(token=token, purpose="payment"), timeout=DEADLINE
-        )
+        revealed = await site.revealed(token)
         assert revealed.masked.credential_version == 2
         assert (revealed.card.expiry_month, revealed.card.expiry_year) == (5, 2031)
 
 
 async def test_its_calls_and_its_own_of_the_vault_are_traced(tmp_path: Path) -> None:
     with otlp_receiver() as receiver:
-        async with site_at(tmp_path, otlp_endpoint=receiver.endpoint, trace_ratio=1.0) as site:
+        async with updater_site(tmp_path, otlp_endpoint=receiver.endpoint, trace_ratio=1.0) as site:
             token = await site.card("shop")
             updater, _ = await site.stubs("app")
             request = pb.EnrollRequest(request_id=rid(), token=token, merchant_account="shop")
@@ -202,7 +80,7 @@ async def test_its_calls_and_its_own_of_the_vault_are_traced(tmp_path: Path) -> 
 
 
 async def test_enrolment_follows_consent_and_can_be_ended_and_begun(tmp_path: Path) -> None:
-    async with site_at(tmp_path) as site:
+    async with updater_site(tmp_path) as site:
         token = await site.card("shop")
         bare = await site.card()
         updater, _ = await site.stubs("app")
@@ -270,7 +148,7 @@ async def test_enrolment_follows_consent_and_can_be_ended_and_begun(tmp_path: Pa
 
 
 async def test_lists_are_paged_and_their_tokens_bound_to_the_query(tmp_path: Path) -> None:
-    async with site_at(tmp_path) as site:
+    async with updater_site(tmp_path) as site:
         tokens = sorted([await site.card("shop") for _ in range(3)])
         updater, _ = await site.stubs("root")
         await updater.CreateInquiry(
@@ -295,7 +173,7 @@ async def test_lists_are_paged_and_their_tokens_bound_to_the_query(tmp_path: Pat
 
 
 async def test_who_may_not_is_refused_and_other_tenants_see_nothing(tmp_path: Path) -> None:
-    async with site_at(tmp_path) as site:
+    async with updater_site(tmp_path) as site:
         token = await site.card("shop")
         root, _ = await site.stubs("root")
         request = pb.EnrollRequest(request_id=rid(), token=token, merchant_account="shop")
@@ -319,7 +197,7 @@ async def test_who_may_not_is_refused_and_other_tenants_see_nothing(tmp_path: Pa
 
 async def test_a_card_number_as_an_id_is_refused_and_not_echoed(tmp_path: Path) -> None:
     number = number_for_test(Brand.VISA, 1)
-    async with site_at(tmp_path) as site:
+    async with updater_site(tmp_path) as site:
         updater, _ = await site.stubs("root")
         bad = pb.EnrollRequest(request_id=rid(), token=number, merchant_account="shop")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -330,7 +208,7 @@ async def test_a_card_number_as_an_id_is_refused_and_not_echoed(tmp_path: Path) 
 
 
 async def test_a_vault_that_is_away_is_unavailable(tmp_path: Path) -> None:
-    async with site_at(tmp_path, vault_address="127.0.0.1:1") as site:
+    async with updater_site(tmp_path, vault_address="127.0.0.1:1") as site:
         updater, _ = await site.stubs("root")
         request = pb.EnrollRequest(request_id=rid(), token="tok_1", merchant_account="shop")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -343,8 +221,8 @@ async def test_a_database_that_fails_for_good_ends_the_updater(tmp_path: Path) -
         raise apsw.IOError
 
     with pytest.raises(BaseExceptionGroup) as ended:  # noqa: PT012 - it is the block that ends
-        async with site_at(tmp_path) as site:
-            feeds: Any = site.running.updater.ports.feeds
+        async with updater_site(tmp_path) as site:
+            feeds: Any = site.stores.feeds
             with pytest.raises(StoreBroken):
                 await feeds._database.run(fails)
             await asyncio.sleep(DEADLINE)

@@ -18,7 +18,7 @@ from updater.adapters.vault_client import PURPOSE, VaultClient, reason_of
 from updater.domain.dispositions import Disposition
 from updater.domain.enrolment import CardStatus
 from updater.domain.errors import VaultRefused, VaultUnavailable
-from updater.usecases.ports import CardUpdate, NotRevealed, Revealed
+from updater.usecases.ports_vault import CardUpdate, NotRevealed, Revealed
 
 NEW = Pan(number_for_test(Brand.VISA, 424242))
 

@@ -1,1 +1,1 @@
-"""The updater's database for production: PostgreSQL. One process works, others stand by."""
+"""The updater's database for production: PostgreSQL. Processes share the work by leases."""

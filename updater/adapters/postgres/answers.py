@@ -1,4 +1,4 @@
-"""Answers of a feed file: kept with it, then each with its disposition."""
+"""Answers of a feed file, kept with their dispositions, and what follows from them."""
 
 from __future__ import annotations
 
@@ -7,111 +7,110 @@ from typing import Any, Final
 
 import asyncpg
 
-from cards.outcomes import CONFIRMS_NOTHING_NEW
 from chassis.postgres.sql import Arguments, inserting
+from updater.adapters.consequences import HEARD, Answered, heard, incidents_of, replaying
 from updater.adapters.postgres.incidents import open_incidents
-from updater.adapters.stored import answer_row
-from updater.domain.dispositions import FOR_AN_OPERATOR, NEVER_SENT, Disposition
+from updater.adapters.stored_feeds import NEW_ANSWER, answer_row
 from updater.domain.errors import FeedFileNotFound
-from updater.domain.feed import Answer, ExceptionKind, Incident
+from updater.domain.feed import Answer
 
-Result = tuple[Answer, Disposition, str]
-_ANSWER: Final = {
-    "feed_id": "text",
-    "ordinal": "bigint",
-    "token": "text",
-    "reference": "text",
-    "update_id": "text",
-    "outcome": "text",
-    "raw_code": "text",
-    "raw_reason": "text",
-    "note": "text",
-    "disposition": "text",
-    "reason": "text",
-}
-_NOTED: Final = {"ordinal": "bigint", "token": "text", "disposition": "text", "reason": "text"}
-_HEARD: Final = {
-    "token": "text",
-    "outcome": "text",
-    "disposition": "text",
-    "checked": "boolean",
-    "quiet": "boolean",
-}
 _OF: Final = (
-    "SELECT f.tenant, f.batch_id, i.merchant_account FROM feed_files AS f"
-    " LEFT JOIN inquiries AS i ON i.batch_id = f.batch_id WHERE f.feed_id = $1"
+    "SELECT f.feed_id, f.tenant, f.channel, f.batch_id, coalesce(i.merchant_account, '')"
+    " FROM feed_files AS f LEFT JOIN inquiries AS i ON i.batch_id = f.batch_id"
+    " WHERE f.feed_id = $1"
 )
 _CLOSE: Final = "UPDATE questions SET state = 'ANSWERED' WHERE reference = ANY($1::text[])"
-
-
-def adding_answers(feed_id: str, answers: Sequence[Answer]) -> tuple[Any, ...]:
-    """Return the statement that keeps new answers, and its values."""
-    arguments = Arguments()
-    rows = [answer_row(feed_id, answer) for answer in answers]
-    return (inserting(arguments, "answers", _ANSWER, rows), *arguments.values)
+_THERE: Final = (
+    "SELECT ordinal, token, shadow FROM answers WHERE feed_id = $1 AND ordinal = ANY($2::bigint[])"
+)
+_INSTEAD: Final = {"was": "text", **{name: NEW_ANSWER[name] for name in list(NEW_ANSWER)[1:]}}
 
 
 async def record_answers(
-    db: asyncpg.Connection, feed_id: str, results: Sequence[Result], at: int
+    db: asyncpg.Connection, feed_id: str, answers: Sequence[Answer], at: int
 ) -> None:
-    """Note dispositions inside a transaction, and what follows. Raises FeedFileNotFound."""
+    """Keep answers inside a transaction, and what follows. Raises FeedFileNotFound."""
+    of = await _of(db, feed_id)
+    await _tell(db, of, await _kept(db, feed_id, answers), at)
+
+
+async def replay_answers(
+    db: asyncpg.Connection, feed_id: str, answers: Sequence[Answer], at: int
+) -> None:
+    """Keep what is new or was in the shadow so far, inside a transaction, and what follows."""
+    of = await _of(db, feed_id)
+    ordinals = sorted({answer.ordinal for answer in answers})
+    there = {
+        (int(ordinal), str(token)): bool(shadow)
+        for ordinal, token, shadow in await db.fetch(_THERE, feed_id, ordinals)
+    }
+    new, instead = replaying(there, answers)
+    if instead:
+        await db.execute(*_replacing(feed_id, instead))
+    told = {(each.ordinal, each.token) for each in await _kept(db, feed_id, new)}
+    told |= {(answer.ordinal, answer.token) for _, answer in instead}
+    await _tell(db, of, [each for each in answers if (each.ordinal, each.token) in told], at)
+
+
+async def _of(db: asyncpg.Connection, feed_id: str) -> Answered:
     found = await db.fetchrow(_OF, feed_id)
     if found is None:
         raise FeedFileNotFound("there is no such feed file")
-    if not results:
-        return
-    await db.execute(*_noting(feed_id, results))
-    await db.execute(_CLOSE, [answer.reference for answer, _, _ in results])
-    # Of several answers about one card the last one counts; a statement changes a row once.
-    last = {answer.token: (answer, disposition) for answer, disposition, _ in results}
-    checked = {answer.token for answer, _, _ in results if answer.outcome not in NEVER_SENT}
-    quiet = {answer.token for answer, _, _ in results if answer.outcome in CONFIRMS_NOTHING_NEW}
-    heard = [
-        (token, answer.outcome.value, disposition.value, token in checked, token in quiet)
-        for token, (answer, disposition) in last.items()
-    ]
-    await db.execute(*_hearing(tuple(found), heard, at))
-    await open_incidents(db, _incidents(feed_id, results, at))
+    return Answered(*found)
 
 
-def _noting(feed_id: str, results: Sequence[Result]) -> tuple[Any, ...]:
+async def _kept(
+    db: asyncpg.Connection, feed_id: str, answers: Sequence[Answer]
+) -> Sequence[Answer]:
+    """Keep answers; return those that are new."""
+    if not answers:
+        return []
     arguments = Arguments()
-    rows = [
-        (answer.ordinal, answer.token, disposition.value, reason)
-        for answer, disposition, reason in results
-    ]
+    rows = [answer_row(feed_id, answer) for answer in answers]
+    sql = inserting(arguments, "answers", NEW_ANSWER, rows)
+    found = await db.fetch(
+        f"{sql} ON CONFLICT DO NOTHING RETURNING ordinal, token", *arguments.values
+    )
+    new = {(int(ordinal), str(token)) for ordinal, token in found}
+    return [answer for answer in answers if (answer.ordinal, answer.token) in new]
+
+
+def _replacing(feed_id: str, instead: Sequence[tuple[str, Answer]]) -> tuple[Any, ...]:
+    """Return the statement that puts answers in the place of shadows, and its values."""
+    arguments = Arguments()
+    rows = [(was, *answer_row(feed_id, answer)[1:]) for was, answer in instead]
+    assigned = ", ".join(f"{name} = k.{name}" for name in list(NEW_ANSWER)[2:])
     sql = (
-        "UPDATE answers AS a SET disposition = k.disposition, reason = k.reason"  # noqa: S608
-        f" FROM {arguments.rows(rows, _NOTED)} WHERE a.feed_id = {arguments.one(feed_id)}"
-        " AND a.ordinal = k.ordinal AND a.token = k.token AND a.disposition IS NULL"
+        f"UPDATE answers AS a SET {assigned} FROM {arguments.rows(rows, _INSTEAD)}"  # noqa: S608
+        f" WHERE a.feed_id = {arguments.one(feed_id)} AND a.ordinal = k.ordinal"
+        " AND a.token = k.was"
     )
     return (sql, *arguments.values)
 
 
-def _hearing(file: tuple[Any, ...], heard: Sequence[tuple[Any, ...]], at: int) -> tuple[Any, ...]:
-    """Return what a card's enrolment hears: `checked` counts as checked, `quiet` ends a chain."""
-    tenant, batch_id, account = file
+async def _tell(db: asyncpg.Connection, of: Answered, new: Sequence[Answer], at: int) -> None:
+    """Close the questions of new answers, tell the cards, open exceptions."""
+    if not new:
+        return
+    await db.execute(_CLOSE, sorted({answer.reference for answer in new}))
+    await db.execute(*_hearing(of, new, at))
+    await open_incidents(db, incidents_of(of, new, at))
+
+
+def _hearing(of: Answered, new: Sequence[Answer], at: int) -> tuple[Any, ...]:
+    """Return the statement by which enrolments hear of answers, and its values."""
     arguments = Arguments()
-    source = arguments.rows(heard, _HEARD)
+    source = arguments.rows(heard(new), HEARD)
     now = arguments.one(at, "bigint")
     sql = (
-        "UPDATE enrolments AS e SET last_outcome = k.outcome,"  # noqa: S608
-        f" last_disposition = k.disposition, updated_at = {now},"
-        f" checked_at = CASE WHEN k.checked THEN {now} ELSE e.checked_at END,"
-        " chain = CASE WHEN k.quiet THEN 0 ELSE e.chain END,"
-        f" open_batch = CASE WHEN e.open_batch = {arguments.one(batch_id, 'text')} THEN ''"
-        f" ELSE e.open_batch END FROM {source} WHERE e.tenant = {arguments.one(tenant, 'text')}"
-        f" AND e.merchant_account = {arguments.one(account, 'text')} AND e.token = k.token"
+        "UPDATE enrolments AS e"  # noqa: S608 - places and constants
+        " SET last_outcome = coalesce(k.outcome, e.last_outcome),"
+        " last_disposition = coalesce(k.disposition, e.last_disposition),"
+        f" updated_at = {now}, checked_at = CASE WHEN k.checked THEN {now} ELSE e.checked_at END,"
+        " chain = CASE WHEN k.quiet THEN 0 ELSE e.chain END, open_batch = CASE WHEN k.closes"
+        f" AND e.open_batch = {arguments.one(of.batch_id, 'text')} THEN '' ELSE e.open_batch END"
+        f" FROM {source} WHERE e.tenant = {arguments.one(of.tenant, 'text')}"
+        f" AND e.merchant_account = {arguments.one(of.merchant_account, 'text')}"
+        " AND e.token = k.token"
     )
     return (sql, *arguments.values)
-
-
-def _incidents(feed_id: str, results: Sequence[Result], at: int) -> list[Incident]:
-    found = []
-    for answer, disposition, reason in results:
-        if disposition in FOR_AN_OPERATOR or answer.outcome in NEVER_SENT:
-            subject = f"{feed_id}/{answer.ordinal}/{answer.token}"
-            what = f"{disposition.value}:{reason}" if reason else disposition.value
-            kind = ExceptionKind.ANSWER_NOT_APPLIED
-            found.append(Incident(kind, subject, what, opened_at=at))
-    return found

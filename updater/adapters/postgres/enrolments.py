@@ -13,7 +13,8 @@ from updater.adapters.postgres.database import Database
 from updater.adapters.postgres.requests import remember
 from updater.adapters.stored import ENROLMENTS, STATES, enrolment
 from updater.domain.enrolment import Credential, Enrolment, EnrolmentState
-from updater.usecases.ports import CredentialPage, RequestMark
+from updater.usecases.ports_store import RequestMark
+from updater.usecases.ports_vault import CredentialPage
 
 _CANDIDATES: Final = f"""
   SELECT {ENROLMENTS}
@@ -132,7 +133,7 @@ class PostgresEnrolments:
             if await remember(db, mark, token, at) is None:
                 await db.execute(_SET, enrolled, at, tenant, account, token)
 
-        await self._database.run_beside(work)
+        await self._database.run(work)
 
     async def _select(self, sql: str, values: Sequence[Any]) -> Sequence[Enrolment]:
         return [enrolment(row) for row in await self._database.rows(sql, *values)]

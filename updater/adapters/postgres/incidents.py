@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import asyncpg
 
-from chassis.postgres.sql import Arguments, listed
+from chassis.postgres.sql import Arguments, inserting
+from updater.adapters.consequences import settles_alike
 from updater.adapters.postgres.database import Database
-from updater.adapters.stored import INCIDENT_COLUMNS, incident
-from updater.domain.errors import IncidentNotFound
-from updater.domain.feed import ExceptionKind, Incident
+from updater.adapters.postgres.requests import remember
+from updater.adapters.stored_feeds import INCIDENT_COLUMNS, NEW_INCIDENT, incident, incident_row
+from updater.domain.errors import IncidentNotFound, IncidentSettled
+from updater.domain.feed import ExceptionKind, Incident, IncidentState
+from updater.usecases.ports_store import RequestMark
 
-_NEW: Final = {
-    "kind": "text",
-    "subject": "text",
-    "reason": "text",
-    '"offset"': "bigint",
-    "opened_at": "bigint",
-}
-_RESOLVE: Final = (
-    "UPDATE exceptions SET resolved_at = $1, resolution = $2"
-    " WHERE exception_id = $3 AND resolved_at IS NULL"
-)
 _FIND: Final = f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE exception_id = $1"  # noqa: S608
+_LOCK: Final = f"{_FIND} FOR UPDATE"
+_SETTLE: Final = (
+    "UPDATE exceptions SET dismissed = $1, resolution = $2, resolved_at = $3, resolved_by = $4"
+    " WHERE exception_id = $5"
+)
+_SETTLE_HELD: Final = (
+    "UPDATE exceptions SET resolution = $1, resolved_at = $2, resolved_by = $3"
+    " WHERE kind = 'FILE_HELD' AND subject = $4 AND resolved_at IS NULL"
+)
 
 
 async def open_incidents(db: asyncpg.Connection, incidents: Sequence[Incident]) -> None:
     """Open exceptions inside a transaction; none of a kind and subject that are there."""
-    if not incidents:
-        return
-    arguments = Arguments()
-    rows = [
-        (each.kind.value, each.subject, each.reason, each.offset, each.opened_at)
-        for each in incidents
-    ]
-    source = arguments.rows(rows, _NEW)
-    sql = (
-        f"INSERT INTO exceptions ({listed(_NEW)}) SELECT {listed(_NEW, 'k')}"  # noqa: S608
-        f" FROM {source} ON CONFLICT DO NOTHING"
-    )
-    await db.execute(sql, *arguments.values)
+    if incidents:
+        arguments = Arguments()
+        rows = [incident_row(each) for each in incidents]
+        sql = inserting(arguments, "exceptions", NEW_INCIDENT, rows)
+        await db.execute(f"{sql} ON CONFLICT DO NOTHING", *arguments.values)
+
+
+async def settle_held(
+    db: asyncpg.Connection, feed_id: str, resolution: str, at: int, by: str
+) -> None:
+    """Settle the exception of a held file inside a transaction, if it still waits."""
+    await db.execute(_SETTLE_HELD, resolution, at, by, feed_id)
 
 
 class PostgresIncidents:
@@ -54,30 +54,67 @@ class PostgresIncidents:
         """Open an exception; nothing if one of its kind and subject is there."""
         await self._database.run(lambda db: open_incidents(db, [incident]))
 
+    async def get(self, exception_id: int) -> Incident | None:
+        """Return an exception."""
+        rows = await self._database.rows(_FIND, exception_id)
+        return incident(rows[0]) if rows else None
+
     async def page(
-        self, *, unresolved_only: bool, kinds: Sequence[ExceptionKind], after: int, limit: int
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        states: Collection[IncidentState],
+        kinds: Collection[ExceptionKind],
+        after: int,
+        limit: int,
     ) -> Sequence[Incident]:
-        """Return exceptions by id, after an id."""
+        """Return exceptions by id, after an id; an empty filter is any."""
         arguments = Arguments()
         where = [f"exception_id > {arguments.one(after)}"]
-        if unresolved_only:
-            where.append("resolved_at IS NULL")
-        if kinds:
-            where.append(f"kind = ANY({arguments.one([kind.value for kind in kinds], 'text[]')})")
+        for column, wanted in (
+            ("tenant", [tenant] if tenant else []),
+            ("channel", [channel] if channel else []),
+            ("state", [state.value for state in states]),
+            ("kind", [kind.value for kind in kinds]),
+        ):
+            if len(wanted) == 1:  # which comes in the order of its index
+                where.append(f"{column} = {arguments.one(wanted[0])}")
+            elif wanted:
+                where.append(f"{column} = ANY({arguments.one(wanted, 'text[]')})")
         sql = (
             f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE {' AND '.join(where)}"  # noqa: S608
             f" ORDER BY exception_id LIMIT {arguments.one(limit)}"
         )
         return [incident(row) for row in await self._database.rows(sql, *arguments.values)]
 
-    async def resolve(self, exception_id: int, resolution: str, at: int) -> Incident:
-        """Note what was done. Raises IncidentNotFound; resolving again changes nothing."""
+    async def settle(
+        self,
+        exception_id: int,
+        state: IncidentState,
+        resolution: str,
+        *,
+        at: int,
+        mark: RequestMark,
+    ) -> Incident:
+        """Note what was done. Raises IncidentNotFound, IncidentSettled, RequestIdReused."""
 
         async def work(db: asyncpg.Connection) -> Incident:
-            await db.execute(_RESOLVE, at, resolution, exception_id)
-            found = await db.fetchrow(_FIND, exception_id)
-            if found is None:
-                raise IncidentNotFound("there is no exception with this id")
-            return incident(found)
+            again = await remember(db, mark, str(exception_id), at) is not None
+            found = await _found(db, exception_id)
+            if again or settles_alike(found, state, resolution):
+                return found
+            if found.state is not IncidentState.OPEN:
+                raise IncidentSettled("the exception was settled before")
+            dismissed = state is IncidentState.DISMISSED
+            await db.execute(_SETTLE, dismissed, resolution, at, mark.principal, exception_id)
+            return await _found(db, exception_id)
 
-        return await self._database.run_beside(work)
+        return await self._database.run(work)
+
+
+async def _found(db: asyncpg.Connection, exception_id: int) -> Incident:
+    found = await db.fetchrow(_LOCK, exception_id)
+    if found is None:
+        raise IncidentNotFound("there is no exception with this id")
+    return incident(found)

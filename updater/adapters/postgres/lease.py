@@ -1,14 +1,15 @@
-"""The lease on the work: one process of several has it, and a number that only ever grows.
+"""A lease on a piece of work: one process of several has it, and a number that only ever grows.
 
-The number is the fence: whoever takes the lease counts it up, and every transaction of the worker
+The number is the fence: whoever takes the lease counts it up, and every transaction of that work
 compares it before anything else, which locks the lease's row. So a process that was paused for
-longer than the lease finds its next write refused, however late it wakes up; and a takeover waits
-for a transaction that is under way. Clocks decide only how soon a lease is taken over.
+longer than the lease finds its next write refused, however late it wakes up; and nobody takes over
+while a transaction is under way. Clocks decide only how soon a lease is taken over.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from typing import Any, Final
@@ -23,24 +24,39 @@ from updater.domain.errors import StandsBy, StoreUnavailable
 
 SPAN_S: Final = 15.0
 """Longer than a transaction is ever waited for, so that none outlives its lease."""
+# What is locked is in use, and left alone: all leases of a process take turns on one connection.
+# (An insert that conflicts would wait for the lock, too.)
+MAKE: Final = (
+    "INSERT INTO leases SELECT $1, '', 0, 0"
+    " WHERE NOT EXISTS (SELECT FROM leases WHERE name = $1) ON CONFLICT DO NOTHING"
+)
 TAKE: Final = (
-    f"UPDATE leases SET holder = $1, fence = fence + 1, until = {NOW} + $2"  # noqa: S608
-    f" WHERE name = 'worker' AND (until <= {NOW} OR holder = $1) RETURNING fence"
+    f"UPDATE leases SET holder = $2, fence = fence + 1, until = {NOW} + $3 WHERE name ="  # noqa: S608
+    f" (SELECT name FROM leases WHERE name = $1 AND (until <= {NOW} OR holder = $2)"
+    " FOR UPDATE SKIP LOCKED) RETURNING fence"
 )
 RENEW: Final = (
-    f"UPDATE leases SET until = greatest(until, {NOW} + $2)"  # noqa: S608 - constants only
-    " WHERE name = 'worker' AND fence = $1 RETURNING fence"
+    f"UPDATE leases SET until = greatest(until, {NOW} + $3)"  # noqa: S608 - constants only
+    " WHERE name = $1 AND fence = $2 RETURNING fence"
 )
-RELEASE: Final = "UPDATE leases SET until = 0 WHERE name = 'worker' AND fence = $1"
+RENEW_IF_FREE: Final = (
+    "WITH free AS (SELECT name FROM leases WHERE name = $1 AND fence = $2"  # noqa: S608
+    " FOR UPDATE SKIP LOCKED), renewed AS (UPDATE leases AS l"
+    f" SET until = greatest(l.until, {NOW} + $3) FROM free WHERE l.name = free.name RETURNING 1)"
+    " SELECT l.fence, EXISTS (SELECT FROM renewed) FROM leases AS l WHERE l.name = $1"
+)
+RELEASE: Final = "UPDATE leases SET until = 0 WHERE name = $1 AND fence = $2"
 _log = structlog.get_logger("updater")
 
 
 class Lease:
     """`Duty`, and what a transaction compares. `span_s`: how long the lease lasts, in seconds."""
 
-    def __init__(self, link: Link, span_s: float = SPAN_S) -> None:
+    def __init__(self, name: str, link: Link, span_s: float = SPAN_S) -> None:
+        self.name: Final = name
         self._link: Final = link
         self._span_s: Final = span_s
+        self._made = False
         self._holder: Final = secrets.token_hex(8)
         self._on: Final = asyncio.Event()
         self._off: Final = asyncio.Event()
@@ -51,8 +67,7 @@ class Lease:
     @property
     def fence(self) -> int:
         """Return the number under which this process works. Raises StandsBy."""
-        if self._on.is_set() and time.monotonic() >= self._until:
-            self._lose()
+        self._run_out()
         if not self._on.is_set():
             raise StandsBy("another updater process does the work")
         return self._fence
@@ -69,51 +84,66 @@ class Lease:
         """Ask the database whether this process still works. Raises StandsBy, StoreUnavailable."""
         fence, asked = self.fence, time.monotonic()
         try:
-            self._judge(fence, asked, await self._link.write(RENEW, (fence, self._span_us)))
+            self._judge(
+                fence, asked, await self._link.write(RENEW, (self.name, fence, self._span_us))
+            )
         except StoreError:
             raise StoreUnavailable("the database does not answer") from None
 
     async def compare(self, db: asyncpg.Connection) -> None:
         """Compare the number inside a transaction, and lock the lease. Raises StandsBy."""
         fence, asked = self.fence, time.monotonic()
-        self._judge(fence, asked, await db.fetch(RENEW, fence, self._span_us))
+        self._judge(fence, asked, await db.fetch(RENEW, self.name, fence, self._span_us))
+
+    @property
+    def held(self) -> bool:
+        """Tell whether this process has the lease, as far as it knows."""
+        return self._on.is_set()
 
     async def turn(self) -> None:
-        """Renew the lease, or try to take it."""
-        asked = time.monotonic()
-        if self._on.is_set() and self._until - asked > self._span_s / 2:
-            return  # a transaction has renewed it
+        """Renew the lease, or try to take it; a row that is locked is left for the next turn."""
         try:
-            if self._on.is_set():
-                rows = await self._link.write(RENEW, (self._fence, self._span_us))
-                if not rows:
-                    self._lose()
+            if self.held:
+                await self._renew()
             else:
-                rows = await self._link.write(TAKE, (self._holder, self._span_us))
-                if rows:
-                    self._take(int(rows[0][0]))
-            if rows:
-                self._until = asked + self._span_s
+                await self._ask()
         except StoreError as error:
-            _log.warning("lease not renewed", kind=type(error).__name__)
-            if self._on.is_set() and time.monotonic() >= self._until:
-                self._lose()
+            _log.warning("lease not renewed", lease=self.name, error_type=type(error).__name__)
+            self._run_out()
 
-    async def keep(self) -> None:
-        """Take turns until cancelled."""
-        while True:
-            await asyncio.sleep(self._span_s / 5)
-            await self.turn()
+    async def _renew(self) -> None:
+        fence, asked = self._fence, time.monotonic()
+        if self._until - asked > self._span_s / 2:
+            return  # a transaction has renewed it
+        values = (self.name, fence, self._span_us)
+        rows = await self._link.write(RENEW_IF_FREE, values)
+        if not rows or int(rows[0][0]) != fence:
+            self._judge_lost(fence)
+        elif rows[0][1]:
+            self._extend(fence, asked)
+        else:  # a transaction of our own has it locked, and renews it as it goes
+            self._run_out()
+
+    async def _ask(self) -> None:
+        if not self._made:
+            await self._link.write(MAKE, (self.name,))
+            self._made = True
+        asked = time.monotonic()
+        rows = await self._link.write(TAKE, (self.name, self._holder, self._span_us))
+        if rows:
+            self._until = asked + self._span_s
+            self._take(int(rows[0][0]))
 
     async def release(self) -> None:
         """Give the lease back, so that another process takes over at once."""
-        if self._on.is_set():
+        if self.held:
             fence = self._fence
             self._lose()
             try:
-                await self._link.write(RELEASE, (fence,))
+                await self._link.write(RELEASE, (self.name, fence))
             except StoreError as error:
-                _log.warning("lease not given back", kind=type(error).__name__)
+                problem = type(error).__name__
+                _log.warning("lease not given back", lease=self.name, error_type=problem)
 
     @property
     def _span_us(self) -> int:
@@ -122,11 +152,22 @@ class Lease:
     def _judge(self, fence: int, asked: float, rows: list[Any]) -> None:
         """Take note of an answer to RENEW: a row if the fence still stands. Raises StandsBy."""
         if not rows:
-            if fence == self._fence:
-                self._lose()
+            self._judge_lost(fence)
             raise StandsBy("another updater process has taken over")
+        self._extend(fence, asked)
+
+    def _judge_lost(self, fence: int) -> None:
+        if fence == self._fence:
+            self._lose()
+
+    def _extend(self, fence: int, asked: float) -> None:
         if fence == self._fence:
             self._until = max(self._until, asked + self._span_s)
+
+    def _run_out(self) -> None:
+        """Lose the lease if its time is over."""
+        if self.held and time.monotonic() >= self._until:
+            self._lose()
 
     def _take(self, fence: int) -> None:
         self._fence = fence
@@ -136,3 +177,35 @@ class Lease:
     def _lose(self) -> None:
         self._on.clear()
         self._off.set()
+
+
+class Leases:
+    """All leases that this process asks for, by name; they take turns on one connection."""
+
+    def __init__(self, link: Link, span_s: float = SPAN_S) -> None:
+        self._link: Final = link
+        self._span_s: Final = span_s
+        self._leases: Final = dict[str, Lease]()
+        self._more: Final = asyncio.Event()
+
+    def of(self, name: str) -> Lease:
+        """Return a lease, which is asked for from now on if it is new."""
+        if name not in self._leases:
+            self._leases[name] = Lease(name, self._link, self._span_s)
+            self._more.set()
+        return self._leases[name]
+
+    async def keep(self) -> None:
+        """Take turns until cancelled: what is held comes first."""
+        while True:
+            self._more.clear()
+            for lease in sorted(self._leases.values(), key=lambda lease: not lease.held):
+                await lease.turn()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._span_s / 5):
+                    await self._more.wait()
+
+    async def release(self) -> None:
+        """Give all leases back, so that other processes take over at once."""
+        for lease in self._leases.values():
+            await lease.release()

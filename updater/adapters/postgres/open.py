@@ -14,19 +14,21 @@ from chassis.postgres.sql import columns_of
 from chassis.store_errors import StoreError, UnsuitableDatabase
 from updater.adapters.engine import Engine
 from updater.adapters.postgres.address import Address
-from updater.adapters.postgres.database import Database, told
-from updater.adapters.postgres.enrolments import PostgresEnrolments
-from updater.adapters.postgres.feeds import PostgresFeeds
-from updater.adapters.postgres.incidents import PostgresIncidents
-from updater.adapters.postgres.inquiries import PostgresInquiries
-from updater.adapters.postgres.lease import SPAN_S, Lease
+from updater.adapters.postgres.benches import Benches, bench_over
+from updater.adapters.postgres.database import Plain, told
+from updater.adapters.postgres.lease import SPAN_S, Leases
 from updater.adapters.postgres.outbox import Teller
+from updater.adapters.postgres.requests import PostgresRequests
 from updater.adapters.postgres.schema_version import SCHEMA
 from updater.domain.errors import DatabaseTooNew
 from updater.domain.events import Encode, OutboxRow
+from updater.usecases.duty import Alone
 
-LINKS: Final = 4
-"""A process's connections beside those for reads: two for changes, the lease, and events."""
+LINKS: Final = 3
+"""A process's connections beside those for reads: calls' changes, leases, and events.
+
+And one for each piece of work that it has: as many as channels, and one more.
+"""
 
 
 @asynccontextmanager
@@ -35,7 +37,7 @@ async def open_postgres(
 ) -> AsyncIterator[Engine]:
     """Connect, check the schema's revision, and yield all ports; close on exit.
 
-    Not `working`: only looks, and makes single small changes, and never asks for the lease. Without
+    Not `working`: only looks, and makes single small changes, and never asks for a lease. Without
     `encode` nothing is told of: no outbox is kept. The schema is never changed here. Raises
     DatabaseTooNew where it is not this release's, StoreUnavailable where the server cannot be
     reached.
@@ -50,32 +52,35 @@ async def open_postgres(
             raise DatabaseTooNew(str(error)) from None
         except StoreError as error:
             raise told(error) from None
-        work, beside, aside, events = [Link(address) for _ in range(LINKS)]
-        for link in (work, beside, aside, events):
+        beside, aside, events = [Link(address) for _ in range(LINKS)]
+        for link in (beside, aside, events):
             stack.push_async_callback(link.close)
-        lease = Lease(aside, span_s)
-        database = Database(reads, work, beside, lease)
-        tell = Teller(encode)
+        leases, tell = Leases(aside, span_s), Teller(encode)
+        benches = Benches(address, reads, tell, leases)
+        stack.push_async_callback(benches.close)
         if working:
-            await stack.enter_async_context(_kept(lease))
+            await stack.enter_async_context(_kept(leases))
+        plain = Plain(reads, beside)
+        calls = bench_over(plain, tell, Alone())
         yield Engine(
-            enrolments=PostgresEnrolments(database),
-            inquiries=PostgresInquiries(database, tell),
-            feeds=PostgresFeeds(database, tell),
-            incidents=PostgresIncidents(database),
-            duty=lease,
+            enrolments=calls.enrolments,
+            inquiries=calls.inquiries,
+            feeds=calls.feeds,
+            incidents=calls.incidents,
+            pauses=calls.pauses,
+            requests=PostgresRequests(plain),
             outbox=PostgresOutbox(events, columns_of(OutboxRow), "subject", OutboxRow),
+            bench=benches,
         )
 
 
 @asynccontextmanager
-async def _kept(lease: Lease) -> AsyncIterator[None]:
-    """Ask for the lease, now and from time to time; give it back on exit."""
-    await lease.turn()
-    keeping = asyncio.get_running_loop().create_task(lease.keep())
+async def _kept(leases: Leases) -> AsyncIterator[None]:
+    """Ask for leases as they are wanted, and renew them; give them back on exit."""
+    keeping = asyncio.get_running_loop().create_task(leases.keep())
     try:
         yield
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
-        await lease.release()
+        await leases.release()

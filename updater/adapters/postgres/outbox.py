@@ -6,7 +6,8 @@ from typing import Final
 
 import asyncpg
 
-from updater.adapters.stored import FEED_COLUMNS, INQUIRY_COLUMNS, feed_file, inquiry
+from updater.adapters.stored import INQUIRY_COLUMNS, inquiry
+from updater.adapters.stored_feeds import FEED_COLUMNS, feed_file
 from updater.domain.events import Encode, EventType, Happening
 from updater.domain.feed import FeedFile
 from updater.domain.inquiry import Inquiry

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import asyncpg
 
 from chassis.postgres.sql import Arguments, inserting
+from updater.adapters.consequences import MERGED, not_asked
 from updater.adapters.postgres.incidents import open_incidents
-from updater.domain.feed import ExceptionKind, Incident
 from updater.domain.inquiry import Inquiry, Question
 
 _QUESTION: Final = {
@@ -33,6 +33,11 @@ _ASKED: Final = (
     " FROM unnest($4::text[], $5::bigint[]) AS k(token, credential_version)"
     " WHERE e.tenant = $2 AND e.merchant_account = $3 AND e.token = k.token"
 )
+_MERGED: Final = (
+    "SELECT q.reference, c.token FROM questions AS q JOIN question_cards AS c USING (reference)"
+    " WHERE q.batch_id = $1 AND q.reference <> ALL($2::text[])"
+)
+_MOVE: Final = "UPDATE question_cards SET reference = $3 WHERE reference = $1 AND token = $2"
 _FIX: Final = (
     "UPDATE questions AS q SET number_mac = k.number_mac"
     " FROM unnest($1::text[], $2::text[]) AS k(reference, number_mac)"
@@ -61,6 +66,10 @@ _DROPPED: Final = (
     " FROM (SELECT min(q.token) AS token FROM question_cards AS q"
     " WHERE q.reference = ANY($4::text[]) GROUP BY q.reference) AS k"
     " WHERE e.tenant = $2 AND e.merchant_account = $3 AND e.token = k.token"
+)
+_FIRST: Final = (
+    "SELECT reference, min(token) FROM question_cards WHERE reference = ANY($1::text[])"
+    " GROUP BY reference"
 )
 _AWAITED_NO_MORE: Final = (
     "UPDATE enrolments SET open_batch = '' WHERE open_batch = $1 AND open_batch <> '' AND token IN"
@@ -91,6 +100,27 @@ async def add_questions(
         await db.execute(inserting(arguments, table, columns, values), *arguments.values)
     tokens = [token for _, token, _ in cards]
     await db.execute(_AWAIT, inquiry.batch_id, inquiry.tenant, inquiry.merchant_account, tokens)
+
+
+async def merge_questions(
+    db: asyncpg.Connection,
+    inquiry: Inquiry,
+    kept: Sequence[Question],
+    dropped: Collection[str],
+) -> None:
+    """End the questions that went up in others: their cards are where `kept` has them, or free."""
+    stay = [*dropped, *(question.reference for question in kept)]
+    gone = await db.fetch(_MERGED, inquiry.batch_id, stay)
+    if not gone:
+        return
+    home = {card.token: question.reference for question in kept for card in question.cards}
+    moved = [(each[0], each[1], home[each[1]]) for each in gone if each[1] in home]
+    free = [str(each[1]) for each in gone if each[1] not in home]
+    await db.executemany(_MOVE, moved)
+    await db.execute(_LEAVE, inquiry.tenant, inquiry.merchant_account, free)
+    references = [str(each[0]) for each in gone]
+    await db.execute("DELETE FROM question_cards WHERE reference = ANY($1::text[])", references)
+    await db.execute(_DROP, references, [MERGED] * len(references))
 
 
 async def keep_questions(
@@ -131,7 +161,9 @@ async def drop_questions(
     await db.execute(_DROP, references, list(dropped.values()))
     await db.execute(_DROPPED, at, inquiry.tenant, inquiry.merchant_account, references)
     await db.execute(_AWAITED_NO_MORE, inquiry.batch_id, references)
-    kind = ExceptionKind.CARD_NOT_ASKED
-    await open_incidents(
-        db, [Incident(kind, each, reason, opened_at=at) for each, reason in dropped.items()]
-    )
+    first = {str(row[0]): str(row[1]) for row in await db.fetch(_FIRST, references)}
+    incidents = [
+        not_asked(inquiry, reference, reason, first.get(reference, ""), at)
+        for reference, reason in dropped.items()
+    ]
+    await open_incidents(db, incidents)

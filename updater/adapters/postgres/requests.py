@@ -7,8 +7,9 @@ from typing import Final
 import asyncpg
 
 from chassis.store_errors import Conflict
+from updater.adapters.postgres.database import Database
 from updater.domain.errors import RequestIdReused
-from updater.usecases.ports import RequestMark
+from updater.usecases.ports_store import RequestMark
 
 KEPT_US: Final = 7 * 86_400_000_000
 """A week: api.md promises 24 hours or longer."""
@@ -48,3 +49,19 @@ async def remember(db: asyncpg.Connection, mark: RequestMark, subject: str, at: 
     if found is None:
         raise Conflict("a request was forgotten just now")
     return subject_of(mark, (found[0], found[1]))
+
+
+class PostgresRequests:
+    """The table `requests`, for calls that leave no other mark here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+
+    async def known(self, mark: RequestMark) -> bool:
+        """Tell whether this very request was made before. Raises RequestIdReused."""
+        rows = await self._database.rows(KNOWN, *key_of(mark))
+        return bool(rows and subject_of(mark, (rows[0][0], rows[0][1])) is not None)
+
+    async def keep(self, mark: RequestMark, subject: str, *, at: int) -> None:
+        """Note a request about a subject; nothing if it was before. Raises RequestIdReused."""
+        await self._database.run(lambda db: remember(db, mark, subject, at))

@@ -9,7 +9,8 @@ from updater.adapters.sqlite.database import Database
 from updater.adapters.sqlite.requests import remember
 from updater.adapters.stored import ENROLMENTS, STATES, enrolment
 from updater.domain.enrolment import Credential, Enrolment, EnrolmentState
-from updater.usecases.ports import CredentialPage, RequestMark
+from updater.usecases.ports_store import RequestMark
+from updater.usecases.ports_vault import CredentialPage
 
 _CANDIDATES: Final = f"""
   SELECT {ENROLMENTS}

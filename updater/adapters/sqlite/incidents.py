@@ -1,29 +1,41 @@
 """Exceptions in SQLite (`IncidentStore`)."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 import apsw
 
+from updater.adapters.consequences import settles_alike
 from updater.adapters.sqlite.database import Database
-from updater.adapters.stored import INCIDENT_COLUMNS, incident
-from updater.domain.errors import IncidentNotFound
-from updater.domain.feed import ExceptionKind, Incident
+from updater.adapters.sqlite.requests import remember
+from updater.adapters.stored_feeds import INCIDENT_COLUMNS, NEW_INCIDENT, incident, incident_row
+from updater.domain.errors import IncidentNotFound, IncidentSettled
+from updater.domain.feed import ExceptionKind, Incident, IncidentState
+from updater.usecases.ports_store import RequestMark
+
+_OPEN: Final = (
+    f"INSERT OR IGNORE INTO exceptions ({', '.join(NEW_INCIDENT)})"  # noqa: S608 - constants only
+    f" VALUES ({', '.join('?' * len(NEW_INCIDENT))})"
+)
+_FIND: Final = f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE exception_id = ?"  # noqa: S608
+_SETTLE: Final = """
+  UPDATE exceptions SET dismissed = ?, resolution = ?, resolved_at = ?, resolved_by = ?
+  WHERE exception_id = ?
+"""
+_SETTLE_HELD: Final = """
+  UPDATE exceptions SET resolution = ?, resolved_at = ?, resolved_by = ?
+  WHERE kind = 'FILE_HELD' AND subject = ? AND resolved_at IS NULL
+"""
 
 
 def open_incident(db: apsw.Connection, incident: Incident) -> None:
     """Open an exception inside a transaction; nothing if one of its kind and subject is there."""
-    db.execute(
-        'INSERT OR IGNORE INTO exceptions (kind, subject, reason, "offset", opened_at)'
-        " VALUES (?, ?, ?, ?, ?)",
-        (
-            incident.kind.value,
-            incident.subject,
-            incident.reason,
-            incident.offset,
-            incident.opened_at,
-        ),
-    )
+    db.execute(_OPEN, incident_row(incident))
+
+
+def settle_held(db: apsw.Connection, feed_id: str, resolution: str, at: int, by: str) -> None:
+    """Settle the exception of a held file inside a transaction, if it still waits."""
+    db.execute(_SETTLE_HELD, (resolution, at, by, feed_id))
 
 
 class SqliteIncidents:
@@ -36,15 +48,36 @@ class SqliteIncidents:
         """Open an exception; nothing if one of its kind and subject is there."""
         await self._database.run(lambda db: open_incident(db, incident))
 
+    async def get(self, exception_id: int) -> Incident | None:
+        """Return an exception."""
+
+        def work(db: apsw.Connection) -> Incident | None:
+            found = db.execute(_FIND, (exception_id,)).fetchone()
+            return None if found is None else incident(found)
+
+        return await self._database.run(work)
+
     async def page(
-        self, *, unresolved_only: bool, kinds: Sequence[ExceptionKind], after: int, limit: int
+        self,
+        *,
+        tenant: str,
+        channel: str,
+        states: Collection[IncidentState],
+        kinds: Collection[ExceptionKind],
+        after: int,
+        limit: int,
     ) -> Sequence[Incident]:
-        """Return exceptions by id, after an id."""
-        where, values = ["exception_id > ?"], [after]
-        if unresolved_only:
-            where.append("resolved_at IS NULL")
-        if kinds:
-            where.append(f"kind IN ({', '.join(repr(kind.value) for kind in kinds)})")
+        """Return exceptions by id, after an id; an empty filter is any."""
+        where, values = ["exception_id > ?"], list[Any]([after])
+        for column, wanted in (
+            ("tenant", [tenant] if tenant else []),
+            ("channel", [channel] if channel else []),
+            ("state", [state.value for state in states]),
+            ("kind", [kind.value for kind in kinds]),
+        ):
+            if wanted:
+                where.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+                values += wanted
         sql = (
             f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE {' AND '.join(where)}"  # noqa: S608
             " ORDER BY exception_id LIMIT ?"
@@ -55,19 +88,33 @@ class SqliteIncidents:
 
         return await self._database.run(work)
 
-    async def resolve(self, exception_id: int, resolution: str, at: int) -> Incident:
-        """Note what was done. Raises IncidentNotFound; resolving again changes nothing."""
+    async def settle(
+        self,
+        exception_id: int,
+        state: IncidentState,
+        resolution: str,
+        *,
+        at: int,
+        mark: RequestMark,
+    ) -> Incident:
+        """Note what was done. Raises IncidentNotFound, IncidentSettled, RequestIdReused."""
 
         def work(db: apsw.Connection) -> Incident:
-            db.execute(
-                "UPDATE exceptions SET resolved_at = ?, resolution = ?"
-                " WHERE exception_id = ? AND resolved_at IS NULL",
-                (at, resolution, exception_id),
-            )
-            sql = f"SELECT {INCIDENT_COLUMNS} FROM exceptions WHERE exception_id = ?"  # noqa: S608
-            found = db.execute(sql, (exception_id,)).fetchone()
-            if found is None:
-                raise IncidentNotFound("there is no exception with this id")
-            return incident(found)
+            again = remember(db, mark, str(exception_id), at) is not None
+            found = _found(db, exception_id)
+            if again or settles_alike(found, state, resolution):
+                return found
+            if found.state is not IncidentState.OPEN:
+                raise IncidentSettled("the exception was settled before")
+            dismissed = int(state is IncidentState.DISMISSED)
+            db.execute(_SETTLE, (dismissed, resolution, at, mark.principal, exception_id))
+            return _found(db, exception_id)
 
         return await self._database.run(work)
+
+
+def _found(db: apsw.Connection, exception_id: int) -> Incident:
+    found = db.execute(_FIND, (exception_id,)).fetchone()
+    if found is None:
+        raise IncidentNotFound("there is no exception with this id")
+    return incident(found)

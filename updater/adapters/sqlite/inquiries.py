@@ -7,35 +7,36 @@ from typing import Any, Final
 import apsw
 
 from updater.adapters import stored
+from updater.adapters.consequences import unanswered
 from updater.adapters.sqlite.database import Database
 from updater.adapters.sqlite.incidents import open_incident
 from updater.adapters.sqlite.outbox import Teller
+from updater.adapters.sqlite.questions import (
+    add_questions,
+    drop_questions,
+    end_inquiry,
+    keep_question,
+    merge_questions,
+)
 from updater.adapters.sqlite.requests import remember, subject_of
 from updater.adapters.stored import INQUIRY_COLUMNS
 from updater.domain.events import EventType
-from updater.domain.feed import ExceptionKind, Incident
-from updater.domain.inquiry import Inquiry, InquiryState, ItemState, Question
-from updater.usecases.ports import InquiryProgress, RequestMark
+from updater.domain.inquiry import Inquiry, InquiryState, Question
+from updater.usecases.ports_store import InquiryProgress, RequestMark
 
 _CARDS_OF: Final = """
   SELECT q.reference, q.state, q.number_mac, c.token, c.credential_version
   FROM questions q JOIN question_cards c ON c.reference = q.reference
   WHERE q.batch_id = ? ORDER BY q.ordinal, c.token
 """
-# What is asked counts from the moment the file is fixed. New contents right after an update of
-# ours lengthen the chain; anything else starts a new one.
-_ASKED: Final = """
-  UPDATE enrolments SET
-    chain = CASE WHEN asked_version IS NULL OR asked_version = ?1 THEN 0 ELSE chain + 1 END,
-    asked_at = ?2, asked_version = ?1
-  WHERE tenant = ?3 AND merchant_account = ?4 AND token = ?5
-"""
-_DROPPED: Final = """
-  UPDATE enrolments SET asked_at = ?1, asked_version = (
-    SELECT credential_version FROM cards c
-    WHERE c.tenant = enrolments.tenant AND c.token = enrolments.token)
-  WHERE tenant = ?2 AND merchant_account = ?3
-    AND token = (SELECT min(token) FROM question_cards WHERE reference = ?4)
+_LATE: Final = f"SELECT {INQUIRY_COLUMNS} FROM inquiries WHERE state = 'SENT' AND asked_at < ?"  # noqa: S608
+_BY_WIRE: Final = (
+    f"SELECT {INQUIRY_COLUMNS} FROM inquiries WHERE channel = ? AND wire_batch = ?"  # noqa: S608
+    " ORDER BY batch_id DESC LIMIT 1"
+)
+_COUNT_WIRE: Final = """
+  INSERT INTO wire_counters VALUES (?1, 1)
+  ON CONFLICT DO UPDATE SET last = CASE WHEN last < ?2 THEN last + 1 ELSE 1 END RETURNING last
 """
 
 
@@ -62,13 +63,15 @@ class SqliteInquiries:
                 inquiry.merchant_id,
                 inquiry.state.value,
                 inquiry.created_at,
+                inquiry.wire_batch,
+                inquiry.network,
             )
             db.execute(
                 "INSERT INTO inquiries (batch_id, channel, tenant, merchant_account, merchant_id,"
-                " state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " state, created_at, wire_batch, network) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
-            _insert_questions(db, inquiry, questions)
+            add_questions(db, inquiry, questions)
             kind = EventType.INQUIRY_CREATED
             self._tell.inquiry(db, inquiry.batch_id, kind, inquiry.created_at)
 
@@ -91,11 +94,35 @@ class SqliteInquiries:
         found = await self._select(sql, (batch_id,))
         return found[0] if found else None
 
+    async def by_wire(self, channel: str, wire_batch: str) -> Inquiry | None:
+        """Return a channel's newest inquiry whose file's header carries this batch id."""
+        found = await self._select(_BY_WIRE, (channel, wire_batch))
+        return found[0] if found else None
+
+    async def next_wire(self, channel: str, digits: int) -> str:
+        """Return the channel's next short batch id, of so many digits; after the last comes 1."""
+
+        def work(db: apsw.Connection) -> str:
+            row = db.execute(_COUNT_WIRE, (channel, 10**digits - 1)).fetchone()
+            assert row is not None  # noqa: S101 - an upsert always returns its row
+            return f"{int(row[0]):0{digits}}"
+
+        return await self._database.run(work)
+
     async def page(
-        self, tenant: str, *, states: Collection[InquiryState], before: str, limit: int
+        self,
+        tenant: str,
+        *,
+        channel: str = "",
+        states: Collection[InquiryState],
+        before: str,
+        limit: int,
     ) -> Sequence[Inquiry]:
         """Return a tenant's inquiries, newest first, before a batch id (empty: the newest)."""
         where, values = ["tenant = ?"], [tenant]
+        if channel:
+            where.append("channel = ?")
+            values.append(channel)
         if before:
             where.append("batch_id < ?")
             values.append(before)
@@ -120,8 +147,8 @@ class SqliteInquiries:
             ):
                 states[state] = count
             answers = db.execute(
-                "SELECT a.outcome, a.disposition, count(*) FROM feed_files f JOIN answers a"
-                " ON a.feed_id = f.feed_id WHERE f.batch_id = ? GROUP BY 1, 2",
+                "SELECT a.outcome, a.disposition, a.shadow, count(*) FROM feed_files f"
+                " JOIN answers a ON a.feed_id = f.feed_id WHERE f.batch_id = ? GROUP BY 1, 2, 3",
                 (batch_id,),
             )
             return stored.progress(states, answers)
@@ -144,7 +171,7 @@ class SqliteInquiries:
         def work(db: apsw.Connection) -> None:
             db.execute(
                 "UPDATE inquiries SET state = ?, asked_at = ?, file_name = ?, sha256 = ?,"
-                " size = ?, records = ? WHERE batch_id = ?",
+                " size = ?, records = ?, wire_batch = ? WHERE batch_id = ?",
                 (
                     InquiryState.WRITTEN.value,
                     inquiry.asked_at,
@@ -152,12 +179,14 @@ class SqliteInquiries:
                     inquiry.sha256,
                     inquiry.size,
                     inquiry.records,
+                    inquiry.wire_batch,
                     inquiry.batch_id,
                 ),
             )
+            merge_questions(db, inquiry, kept, dropped)
             for question in kept:
-                _keep(db, inquiry, question)
-            _drop(db, inquiry, dropped, inquiry.asked_at)
+                keep_question(db, inquiry, question)
+            drop_questions(db, inquiry, dropped, inquiry.asked_at)
             self._tell.inquiry(db, inquiry.batch_id, EventType.INQUIRY_WRITTEN, inquiry.asked_at)
 
         await self._database.run(work)
@@ -169,8 +198,8 @@ class SqliteInquiries:
             return
 
         def work(db: apsw.Connection) -> None:
-            _drop(db, inquiry, dropped, at)
-            _end(db, batch_id, InquiryState.EMPTY, at)
+            drop_questions(db, inquiry, dropped, at)
+            end_inquiry(db, batch_id, InquiryState.EMPTY, at)
             self._tell.inquiry(db, batch_id, EventType.INQUIRY_EMPTIED, at)
 
         await self._database.run(work)
@@ -193,21 +222,19 @@ class SqliteInquiries:
         """Mark questions of older inquiries unanswered; return how many."""
 
         def work(db: apsw.Connection) -> int:
-            sql = "SELECT batch_id FROM inquiries WHERE state = 'SENT' AND asked_at < ?"
-            late = [str(row[0]) for row in db.execute(sql, (asked_before,))]
+            late = [stored.inquiry(row) for row in db.execute(_LATE, (asked_before,))]
             total = 0
-            for batch_id in late:
+            for batch_id in (inquiry.batch_id for inquiry in late):
                 db.execute(
                     "UPDATE questions SET state = 'UNANSWERED' WHERE batch_id = ?"
                     " AND state = 'OPEN'",
                     (batch_id,),
                 )
                 total += db.changes()
-                reason = ItemState.UNANSWERED.value
-                kind = ExceptionKind.INQUIRY_UNANSWERED
-                open_incident(db, Incident(kind, batch_id, reason, opened_at=at))
-                _end(db, batch_id, InquiryState.EXPIRED, at)
+                end_inquiry(db, batch_id, InquiryState.EXPIRED, at)
                 self._tell.inquiry(db, batch_id, EventType.INQUIRY_EXPIRED, at)
+            for inquiry in late:
+                open_incident(db, unanswered(inquiry, at))
             return total
 
         return await self._database.run(work)
@@ -217,79 +244,3 @@ class SqliteInquiries:
             return [stored.inquiry(row) for row in db.execute(sql, tuple(values))]
 
         return await self._database.run(work)
-
-
-def _insert_questions(db: apsw.Connection, inquiry: Inquiry, questions: Sequence[Question]) -> None:
-    db.executemany(
-        "INSERT INTO questions (reference, batch_id, ordinal, state) VALUES (?, ?, ?, ?)",
-        (
-            (question.reference, inquiry.batch_id, ordinal, question.state.value)
-            for ordinal, question in enumerate(questions, start=1)
-        ),
-    )
-    cards = [(question.reference, card) for question in questions for card in question.cards]
-    db.executemany(
-        "INSERT INTO question_cards VALUES (?, ?, ?)",
-        ((reference, card.token, card.credential_version) for reference, card in cards),
-    )
-    db.executemany(
-        "UPDATE enrolments SET open_batch = ? WHERE tenant = ? AND merchant_account = ?"
-        " AND token = ?",
-        (
-            (inquiry.batch_id, inquiry.tenant, inquiry.merchant_account, card.token)
-            for _, card in cards
-        ),
-    )
-
-
-def _keep(db: apsw.Connection, inquiry: Inquiry, question: Question) -> None:
-    """Fix one question as asked; cards that turned out to hold something else leave it."""
-    db.execute(
-        "UPDATE questions SET number_mac = ? WHERE reference = ?",
-        (question.number_mac, question.reference),
-    )
-    asked = {card.token: card.credential_version for card in question.cards}
-    sql = "SELECT token FROM question_cards WHERE reference = ?"
-    for (token,) in db.execute(sql, (question.reference,)).fetchall():
-        where = (inquiry.tenant, inquiry.merchant_account, token)
-        if token in asked:
-            db.execute(_ASKED, (asked[token], inquiry.asked_at, *where))
-            db.execute(
-                "UPDATE question_cards SET credential_version = ? WHERE reference = ?"
-                " AND token = ?",
-                (asked[token], question.reference, token),
-            )
-        else:
-            db.execute(
-                "UPDATE enrolments SET open_batch = '' WHERE tenant = ?"
-                " AND merchant_account = ? AND token = ?",
-                where,
-            )
-            db.execute(
-                "DELETE FROM question_cards WHERE reference = ? AND token = ?",
-                (question.reference, token),
-            )
-
-
-def _drop(db: apsw.Connection, inquiry: Inquiry, dropped: Mapping[str, str], at: int) -> None:
-    for reference, reason in dropped.items():
-        db.execute(
-            "UPDATE questions SET state = 'DROPPED', reason = ? WHERE reference = ?",
-            (reason, reference),
-        )
-        db.execute(_DROPPED, (at, inquiry.tenant, inquiry.merchant_account, reference))
-        db.execute(
-            "UPDATE enrolments SET open_batch = '' WHERE open_batch = ? AND token IN"
-            " (SELECT token FROM question_cards WHERE reference = ?)",
-            (inquiry.batch_id, reference),
-        )
-        kind = ExceptionKind.CARD_NOT_ASKED
-        open_incident(db, Incident(kind, reference, reason, opened_at=at))
-
-
-def _end(db: apsw.Connection, batch_id: str, state: InquiryState, at: int) -> None:
-    db.execute(
-        "UPDATE inquiries SET state = ?, ended_at = ? WHERE batch_id = ?",
-        (state.value, at, batch_id),
-    )
-    db.execute("UPDATE enrolments SET open_batch = '' WHERE open_batch = ?", (batch_id,))

@@ -7,7 +7,8 @@ import apsw
 
 from chassis.events.ports import Backlog, Event, Lease, SoleLeases
 from updater.adapters.sqlite.database import Database
-from updater.adapters.stored import FEED_COLUMNS, INQUIRY_COLUMNS, feed_file, inquiry
+from updater.adapters.stored import INQUIRY_COLUMNS, inquiry
+from updater.adapters.stored_feeds import FEED_COLUMNS, feed_file
 from updater.domain.events import Encode, EventType, Happening, OutboxRow
 from updater.domain.feed import FeedFile
 from updater.domain.inquiry import Inquiry

@@ -4,8 +4,9 @@ from typing import Final
 
 import apsw
 
+from updater.adapters.sqlite.database import Database
 from updater.domain.errors import RequestIdReused
-from updater.usecases.ports import RequestMark
+from updater.usecases.ports_store import RequestMark
 
 KEPT_US: Final = 7 * 86_400_000_000
 """A week: api.md promises 24 hours or longer."""
@@ -30,3 +31,18 @@ def remember(db: apsw.Connection, mark: RequestMark, subject: str, at: int) -> s
         row = (mark.tenant, mark.principal, mark.request_id, mark.digest, subject, at)
         db.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?)", row)
     return known
+
+
+class SqliteRequests:
+    """The table `requests`, for calls that leave no other mark here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+
+    async def known(self, mark: RequestMark) -> bool:
+        """Tell whether this very request was made before. Raises RequestIdReused."""
+        return await self._database.run(lambda db: subject_of(db, mark)) is not None
+
+    async def keep(self, mark: RequestMark, subject: str, *, at: int) -> None:
+        """Note a request about a subject; nothing if it was before. Raises RequestIdReused."""
+        await self._database.run(lambda db: remember(db, mark, subject, at))

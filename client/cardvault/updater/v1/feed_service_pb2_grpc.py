@@ -46,6 +46,46 @@ class FeedServiceStub:
                 request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetFeedFileRequest.SerializeToString,
                 response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetFeedFileResponse.FromString,
                 _registered_method=True)
+        self.ListFeedAnswers = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/ListFeedAnswers',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListFeedAnswersRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListFeedAnswersResponse.FromString,
+                _registered_method=True)
+        self.ApproveFeedFile = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/ApproveFeedFile',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ApproveFeedFileRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ApproveFeedFileResponse.FromString,
+                _registered_method=True)
+        self.RejectFeedFile = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/RejectFeedFile',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RejectFeedFileRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RejectFeedFileResponse.FromString,
+                _registered_method=True)
+        self.ReplayFeedFile = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/ReplayFeedFile',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ReplayFeedFileRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ReplayFeedFileResponse.FromString,
+                _registered_method=True)
+        self.RevertFeedFile = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/RevertFeedFile',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RevertFeedFileRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RevertFeedFileResponse.FromString,
+                _registered_method=True)
+        self.ListExceptions = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/ListExceptions',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListExceptionsRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListExceptionsResponse.FromString,
+                _registered_method=True)
+        self.GetException = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/GetException',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetExceptionRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetExceptionResponse.FromString,
+                _registered_method=True)
+        self.ResolveException = channel.unary_unary(
+                '/cardvault.updater.v1.FeedService/ResolveException',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ResolveExceptionRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ResolveExceptionResponse.FromString,
+                _registered_method=True)
 
 
 class FeedServiceServicer:
@@ -68,6 +108,76 @@ class FeedServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFeedAnswers(self, request, context):
+        """ListFeedAnswers returns what a file's records said of which card and what came of it, in the
+        file's order: of answers in shadow mode, what would have come of them.
+        Errors: FEED_FILE_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveFeedFile(self, request, context):
+        """ApproveFeedFile releases a held file: its answers are applied from now on.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectFeedFile(self, request, context):
+        """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayFeedFile(self, request, context):
+        """ReplayFeedFile reads an applied file again and brings its answers to the vault again, under the
+        same update ids: what was applied before is DISPOSITION_DUPLICATE, what was in shadow mode is
+        applied now unless it still is. Possible as long as the file is kept (30 days by default). One
+        replay runs at a time; a call that runs out of time may be repeated.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or its channel rests and this is no
+        dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
+        VAULT_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevertFeedFile(self, request, context):
+        """RevertFeedFile takes an applied file back: every card that it changed gets its earlier contents,
+        status and holds as a new version, unless something newer became known since. Try it with
+        dry_run first. Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied), VAULT_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExceptions(self, request, context):
+        """ListExceptions returns what waits for an operator, oldest first. Errors: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetException(self, request, context):
+        """GetException returns one exception, with the card it is about, masked.
+        Errors: EXCEPTION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveException(self, request, context):
+        """ResolveException settles an exception, with a reason. It changes nothing but the exception.
+        Errors: EXCEPTION_NOT_FOUND, EXCEPTION_SETTLED (in another way before).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FeedServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +190,46 @@ def add_FeedServiceServicer_to_server(servicer, server):
                     servicer.GetFeedFile,
                     request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetFeedFileRequest.FromString,
                     response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetFeedFileResponse.SerializeToString,
+            ),
+            'ListFeedAnswers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFeedAnswers,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListFeedAnswersRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListFeedAnswersResponse.SerializeToString,
+            ),
+            'ApproveFeedFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveFeedFile,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ApproveFeedFileRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ApproveFeedFileResponse.SerializeToString,
+            ),
+            'RejectFeedFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectFeedFile,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RejectFeedFileRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RejectFeedFileResponse.SerializeToString,
+            ),
+            'ReplayFeedFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayFeedFile,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ReplayFeedFileRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ReplayFeedFileResponse.SerializeToString,
+            ),
+            'RevertFeedFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevertFeedFile,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RevertFeedFileRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RevertFeedFileResponse.SerializeToString,
+            ),
+            'ListExceptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExceptions,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListExceptionsRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListExceptionsResponse.SerializeToString,
+            ),
+            'GetException': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetException,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetExceptionRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetExceptionResponse.SerializeToString,
+            ),
+            'ResolveException': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveException,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ResolveExceptionRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ResolveExceptionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +288,222 @@ class FeedService:
             '/cardvault.updater.v1.FeedService/GetFeedFile',
             cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetFeedFileRequest.SerializeToString,
             cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetFeedFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFeedAnswers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/ListFeedAnswers',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListFeedAnswersRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListFeedAnswersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveFeedFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/ApproveFeedFile',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ApproveFeedFileRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ApproveFeedFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectFeedFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/RejectFeedFile',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RejectFeedFileRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RejectFeedFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayFeedFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/ReplayFeedFile',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ReplayFeedFileRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ReplayFeedFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevertFeedFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/RevertFeedFile',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RevertFeedFileRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.RevertFeedFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExceptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/ListExceptions',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListExceptionsRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ListExceptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetException(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/GetException',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetExceptionRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.GetExceptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveException(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.FeedService/ResolveException',
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ResolveExceptionRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_feed__service__pb2.ResolveExceptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

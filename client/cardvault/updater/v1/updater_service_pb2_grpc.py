@@ -78,6 +78,26 @@ class UpdaterServiceStub:
                 request_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListInquiriesRequest.SerializeToString,
                 response_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListInquiriesResponse.FromString,
                 _registered_method=True)
+        self.ExplainCard = channel.unary_unary(
+                '/cardvault.updater.v1.UpdaterService/ExplainCard',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ExplainCardRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ExplainCardResponse.FromString,
+                _registered_method=True)
+        self.ListChannels = channel.unary_unary(
+                '/cardvault.updater.v1.UpdaterService/ListChannels',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListChannelsRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListChannelsResponse.FromString,
+                _registered_method=True)
+        self.PauseChannel = channel.unary_unary(
+                '/cardvault.updater.v1.UpdaterService/PauseChannel',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.PauseChannelRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.PauseChannelResponse.FromString,
+                _registered_method=True)
+        self.ResumeChannel = channel.unary_unary(
+                '/cardvault.updater.v1.UpdaterService/ResumeChannel',
+                request_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ResumeChannelRequest.SerializeToString,
+                response_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ResumeChannelResponse.FromString,
+                _registered_method=True)
 
 
 class UpdaterServiceServicer:
@@ -148,6 +168,36 @@ class UpdaterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainCard(self, request, context):
+        """ExplainCard says why a card is or isn't asked about, and when it will be next.
+        Errors: ENROLLMENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChannels(self, request, context):
+        """ListChannels returns the channels of this deployment, in the order in which they are asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseChannel(self, request, context):
+        """PauseChannel stops a channel for the tenant: nothing is asked, and answers that come in wait.
+        A channel that rests stays so. Errors: CHANNEL_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeChannel(self, request, context):
+        """ResumeChannel ends a pause: what waits is gone on with. Errors: CHANNEL_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UpdaterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -185,6 +235,26 @@ def add_UpdaterServiceServicer_to_server(servicer, server):
                     servicer.ListInquiries,
                     request_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListInquiriesRequest.FromString,
                     response_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListInquiriesResponse.SerializeToString,
+            ),
+            'ExplainCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainCard,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ExplainCardRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ExplainCardResponse.SerializeToString,
+            ),
+            'ListChannels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChannels,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListChannelsRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListChannelsResponse.SerializeToString,
+            ),
+            'PauseChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseChannel,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.PauseChannelRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.PauseChannelResponse.SerializeToString,
+            ),
+            'ResumeChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeChannel,
+                    request_deserializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ResumeChannelRequest.FromString,
+                    response_serializer=cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ResumeChannelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -385,6 +455,114 @@ class UpdaterService:
             '/cardvault.updater.v1.UpdaterService/ListInquiries',
             cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListInquiriesRequest.SerializeToString,
             cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListInquiriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.UpdaterService/ExplainCard',
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ExplainCardRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ExplainCardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChannels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.UpdaterService/ListChannels',
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListChannelsRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ListChannelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.UpdaterService/PauseChannel',
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.PauseChannelRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.PauseChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardvault.updater.v1.UpdaterService/ResumeChannel',
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ResumeChannelRequest.SerializeToString,
+            cardvault_dot_updater_dot_v1_dot_updater__service__pb2.ResumeChannelResponse.FromString,
             options,
             channel_credentials,
             insecure,

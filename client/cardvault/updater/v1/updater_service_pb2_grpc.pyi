@@ -68,6 +68,18 @@ class UpdaterServiceStub:
     """ListInquiries returns the inquiries that match all filters, newest first.
     Errors: PAGE_TOKEN_INVALID.
     """
+    ExplainCard: _grpc.UnaryUnaryMultiCallable[_updater_service_pb2.ExplainCardRequest, _updater_service_pb2.ExplainCardResponse]
+    """ExplainCard says why a card is or isn't asked about, and when it will be next.
+    Errors: ENROLLMENT_NOT_FOUND.
+    """
+    ListChannels: _grpc.UnaryUnaryMultiCallable[_updater_service_pb2.ListChannelsRequest, _updater_service_pb2.ListChannelsResponse]
+    """ListChannels returns the channels of this deployment, in the order in which they are asked."""
+    PauseChannel: _grpc.UnaryUnaryMultiCallable[_updater_service_pb2.PauseChannelRequest, _updater_service_pb2.PauseChannelResponse]
+    """PauseChannel stops a channel for the tenant: nothing is asked, and answers that come in wait.
+    A channel that rests stays so. Errors: CHANNEL_UNKNOWN.
+    """
+    ResumeChannel: _grpc.UnaryUnaryMultiCallable[_updater_service_pb2.ResumeChannelRequest, _updater_service_pb2.ResumeChannelResponse]
+    """ResumeChannel ends a pause: what waits is gone on with. Errors: CHANNEL_UNKNOWN."""
 
 @_typing.type_check_only
 class UpdaterServiceAsyncStub(UpdaterServiceStub):
@@ -109,6 +121,18 @@ class UpdaterServiceAsyncStub(UpdaterServiceStub):
     """ListInquiries returns the inquiries that match all filters, newest first.
     Errors: PAGE_TOKEN_INVALID.
     """
+    ExplainCard: _aio.UnaryUnaryMultiCallable[_updater_service_pb2.ExplainCardRequest, _updater_service_pb2.ExplainCardResponse]  # type: ignore[assignment]
+    """ExplainCard says why a card is or isn't asked about, and when it will be next.
+    Errors: ENROLLMENT_NOT_FOUND.
+    """
+    ListChannels: _aio.UnaryUnaryMultiCallable[_updater_service_pb2.ListChannelsRequest, _updater_service_pb2.ListChannelsResponse]  # type: ignore[assignment]
+    """ListChannels returns the channels of this deployment, in the order in which they are asked."""
+    PauseChannel: _aio.UnaryUnaryMultiCallable[_updater_service_pb2.PauseChannelRequest, _updater_service_pb2.PauseChannelResponse]  # type: ignore[assignment]
+    """PauseChannel stops a channel for the tenant: nothing is asked, and answers that come in wait.
+    A channel that rests stays so. Errors: CHANNEL_UNKNOWN.
+    """
+    ResumeChannel: _aio.UnaryUnaryMultiCallable[_updater_service_pb2.ResumeChannelRequest, _updater_service_pb2.ResumeChannelResponse]  # type: ignore[assignment]
+    """ResumeChannel ends a pause: what waits is gone on with. Errors: CHANNEL_UNKNOWN."""
 
 class UpdaterServiceServicer(metaclass=_abc_1.ABCMeta):
     """UpdaterService enrols cards for account updates and asks about them. It knows no card number.
@@ -189,5 +213,41 @@ class UpdaterServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListInquiries returns the inquiries that match all filters, newest first.
         Errors: PAGE_TOKEN_INVALID.
         """
+
+    @_abc_1.abstractmethod
+    def ExplainCard(
+        self,
+        request: _updater_service_pb2.ExplainCardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_updater_service_pb2.ExplainCardResponse, _abc.Awaitable[_updater_service_pb2.ExplainCardResponse]]:
+        """ExplainCard says why a card is or isn't asked about, and when it will be next.
+        Errors: ENROLLMENT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListChannels(
+        self,
+        request: _updater_service_pb2.ListChannelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_updater_service_pb2.ListChannelsResponse, _abc.Awaitable[_updater_service_pb2.ListChannelsResponse]]:
+        """ListChannels returns the channels of this deployment, in the order in which they are asked."""
+
+    @_abc_1.abstractmethod
+    def PauseChannel(
+        self,
+        request: _updater_service_pb2.PauseChannelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_updater_service_pb2.PauseChannelResponse, _abc.Awaitable[_updater_service_pb2.PauseChannelResponse]]:
+        """PauseChannel stops a channel for the tenant: nothing is asked, and answers that come in wait.
+        A channel that rests stays so. Errors: CHANNEL_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeChannel(
+        self,
+        request: _updater_service_pb2.ResumeChannelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_updater_service_pb2.ResumeChannelResponse, _abc.Awaitable[_updater_service_pb2.ResumeChannelResponse]]:
+        """ResumeChannel ends a pause: what waits is gone on with. Errors: CHANNEL_UNKNOWN."""
 
 def add_UpdaterServiceServicer_to_server(servicer: UpdaterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -116,14 +116,16 @@ class ApplyUpdatesRequest(_message.Message):
     def __init__(self, updates: _Optional[_Iterable[_Union[CredentialUpdate, _Mapping]]] = ...) -> None: ...
 
 class UpdatedCard(_message.Message):
-    __slots__ = ("card", "disposition", "previous_credential_version")
+    __slots__ = ("card", "disposition", "previous_credential_version", "first_disposition")
     CARD_FIELD_NUMBER: _ClassVar[int]
     DISPOSITION_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_CREDENTIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FIRST_DISPOSITION_FIELD_NUMBER: _ClassVar[int]
     card: _card_pb2.Card
     disposition: _update_pb2.Disposition
     previous_credential_version: int
-    def __init__(self, card: _Optional[_Union[_card_pb2.Card, _Mapping]] = ..., disposition: _Optional[_Union[_update_pb2.Disposition, str]] = ..., previous_credential_version: _Optional[int] = ...) -> None: ...
+    first_disposition: _update_pb2.Disposition
+    def __init__(self, card: _Optional[_Union[_card_pb2.Card, _Mapping]] = ..., disposition: _Optional[_Union[_update_pb2.Disposition, str]] = ..., previous_credential_version: _Optional[int] = ..., first_disposition: _Optional[_Union[_update_pb2.Disposition, str]] = ...) -> None: ...
 
 class UpdateResult(_message.Message):
     __slots__ = ("update_id", "disposition", "cards", "error")
