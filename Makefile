@@ -56,6 +56,10 @@ lock: setup  ## Renew requirements/*.txt from pyproject.toml, with hashes
 bench: setup  ## Measure the vault against an empty RPC, renew PERFORMANCE.md (QUICK=1: does it work?)
 	@python -m tests.bench.run --dir $(CACHE)/bench $(if $(QUICK),--quick,--page PERFORMANCE.md)
 
+.PHONY: proof
+proof: setup  ## A million answers against the simulator's ledger, processes killed at random: about 40 minutes
+	@bash tools/proof.sh $(ARGS)
+
 .PHONY: print-venv
 print-venv:
 	@echo $(VENV)

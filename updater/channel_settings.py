@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -118,7 +119,8 @@ class _File(_Model):
     def _apart(cls, channels: tuple[ChannelSettings, ...]) -> tuple[ChannelSettings, ...]:
         if len({each.name for each in channels}) != len(channels):
             raise ValueError("two channels can't have one name")
-        roots = [each.exchange_directory.absolute() for each in channels]
+        # As the system finds them: `..` and links can give one directory two names.
+        roots = [Path(realpath(each.exchange_directory)) for each in channels]
         for one, other in combinations(roots, 2):
             if one.is_relative_to(other) or other.is_relative_to(one):
                 raise ValueError("each channel has an exchange directory of its own")
@@ -176,6 +178,12 @@ def made(settings: ChannelSettings, *, every: timedelta, not_again_within: timed
         shadow=settings.shadow.shadow(),
         takes_test_numbers=settings.takes_test_numbers,
     )
+    most = channel.codec.most_questions
+    if channel.records_per_file > most:
+        raise ConfigInvalid(
+            f"channels: {channel.name}: records_per_file is at most {most} in the format"
+            f" {settings.format}"
+        )
     for brand in sorted(channel.policy.brands):
         network = channel.network(brand)
         if network and network not in channel.segments:

@@ -1,5 +1,6 @@
 """The handlers of both services, over an opened updater."""
 
+import asyncio
 from collections.abc import Callable
 
 from chassis.clock import SystemClock
@@ -29,8 +30,11 @@ def handlers(updater: Updater, wake: Callable[[], None]) -> Handlers:
     shelves = {
         each.channel.name: Shelves(each.ports.exchange, each.reader) for each in updater.channels
     }
-    replay = Replay(shelves, ports.vault, stores.feeds, stores.pauses, ports.requests, clock)
-    revert = Revert(ports.vault, stores.feeds, ports.requests, clock)
+    turn = asyncio.Lock()
+    replay = Replay(
+        shelves, ports.vault, stores.feeds, stores.pauses, ports.requests, clock, turn=turn
+    )
+    revert = Revert(ports.vault, stores.feeds, ports.requests, clock, turn)
     return Handlers(
         updater=UpdaterHandlers(
             updater.desk, stores.enrolments, stores.inquiries, pages, calls, updater.choosing, wake

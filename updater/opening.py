@@ -41,13 +41,15 @@ async def open_updater(
     clock: Clock | None = None,
     broken: Callable[[StoreBroken], None] = lambda _fault: None,
     tracing: Tracing | None = None,
+    *,
+    sharing: bool = True,
 ) -> AsyncIterator[Updater]:
-    """Open everything but the server. Raises UpdaterError."""
+    """Open everything but the server; not `sharing`: for all work at once. Raises UpdaterError."""
     async with AsyncExitStack() as stack:
         marks = load_marks(config.exchange_keys)
         ciphers = [load_cipher(each.exchange_keys) for each in config.channel_settings]
         await check_promises(config)
-        engine = await stack.enter_async_context(open_engine(config, broken))
+        engine = await stack.enter_async_context(open_engine(config, broken, sharing=sharing))
         traced = () if tracing is None else tracing.client_interceptors()
         vault = open_channel(config.vault_address, config.client_tls, traced)
         await stack.enter_async_context(vault)

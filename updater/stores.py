@@ -21,11 +21,15 @@ TURN_WITHIN: Final = timedelta(seconds=25)
 
 
 def open_engine(
-    config: UpdaterConfig, broken: Callable[[StoreBroken], None] = lambda _fault: None
+    config: UpdaterConfig,
+    broken: Callable[[StoreBroken], None] = lambda _fault: None,
+    *,
+    sharing: bool = True,
 ) -> AbstractAsyncContextManager[Engine]:
     """Open the database to work on it. Raises UpdaterError.
 
     `broken` hears of a file that has failed for good; a server's connection is made anew.
+    `sharing`: other processes on a server get their share of the work.
     """
     path, address = config.sqlite_path, config.postgres
     encode = _encode(config)
@@ -35,7 +39,7 @@ def open_engine(
     from updater.adapters.postgres.open import open_postgres  # noqa: PLC0415
 
     assert address is not None  # noqa: S101 - the settings accept nothing else
-    return open_postgres(address, encode)
+    return open_postgres(address, encode, sharing=sharing)
 
 
 def open_beside(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -58,14 +58,14 @@ class Workers:
     def running(self, counted: UpdaterMetrics) -> Sequence[Coroutine[Any, Any, None]]:
         """Return the work, each piece done while it is this process's."""
         own = self.updater
-        pieces: list[tuple[str, Duty, Callable[[], Coroutine[Any, Any, None]]]] = [
-            (ENROLMENT, own.enrolment.duty, self.enrolment.run)
+        pieces: list[tuple[str, Duty, Worker | EnrolmentWorker]] = [
+            (ENROLMENT, own.enrolment.duty, self.enrolment)
         ]
         for desk, worker in zip(own.channels, self.channels, strict=True):
-            pieces.append((desk.channel.name, desk.ports.stores.duty, worker.run))
+            pieces.append((desk.channel.name, desk.ports.stores.duty, worker))
         return [
-            work_while_on_duty(duty, run, partial(_on_duty, counted, name))
-            for name, duty, run in pieces
+            work_while_on_duty(duty, each.run, partial(_on_duty, counted, name), each.turns.busy)
+            for name, duty, each in pieces
         ]
 
 

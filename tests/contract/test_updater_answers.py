@@ -15,6 +15,7 @@ from tests.contract.updater_rows import (
     TENANT,
     a_credential,
     a_file,
+    a_mark,
     a_question,
     an_answer,
     asked,
@@ -140,6 +141,7 @@ async def test_an_answer_hears_of_its_own_inquirys_account_and_tenant_only(engin
 async def test_what_confirms_nothing_new_ends_a_chain(engine: Engine) -> None:
     await enrol(engine, a_credential("tok_1"))
     await asked(engine, a_question("REF1", "tok_1"), batch_id="1" * 26)
+    await engine.inquiries.expire(31, 32)  # or else the card is awaited
     await asked(engine, a_question("REF2", "tok_1", version=2), batch_id="2" * 26)
     assert (await enrolled(engine, "tok_1")).chain == 1
     await engine.feeds.admit(a_file(batch_id="1" * 26))
@@ -315,3 +317,19 @@ async def test_reports_count_by_outcome_disposition_and_shadow(engine: Engine) -
     }
     with pytest.raises(FeedFileNotFound):
         await engine.feeds.report("feed_9")
+
+
+async def test_what_was_in_vain_has_answered_nothing(engine: Engine) -> None:
+    await asked(engine, a_question("REFA", "tok_1"), a_question("REFB", "tok_2"))
+    await engine.feeds.admit(a_file())
+    rows = [
+        an_answer(1, "tok_1", "REFA", disposition=Disposition.NOT_SENT, reason="NUMBER_INVALID"),
+        an_answer(2, "tok_1", "REFA", disposition=Disposition.DUPLICATE, reason="REPEATED_ROW"),
+        an_answer(3, "tok_2", "REFB"),
+    ]
+    await engine.feeds.record("feed_1", rows, at=48)
+    await engine.feeds.applied("feed_1", 49)
+    answered = await engine.feeds.answered(BATCH)
+    assert {key: set(macs) for key, macs in answered.items()} == {"REFB": {"mac-3"}}
+    await engine.feeds.reverted("feed_1", "wrong", at=50, mark=a_mark())
+    assert await engine.feeds.answered(BATCH) == {}

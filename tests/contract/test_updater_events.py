@@ -99,7 +99,7 @@ async def test_what_operators_decide_is_told_once(engine: Engine) -> None:
         await engine.feeds.release("feed_1", *good, at=50, mark=a_mark("r-1"))
         await engine.feeds.release("feed_2", *bad, at=50, mark=a_mark("r-2"))
         await engine.feeds.applied("feed_1", 51)
-        await engine.feeds.reverted("feed_1", at=52, mark=a_mark("r-3"))
+        await engine.feeds.reverted("feed_1", "mixed up", at=52, mark=a_mark("r-3"))
     assert await told(engine) == [
         *(("feed_1", 1, "received"), ("feed_1", 2, "held")),
         *(("feed_1", 3, "applied"), ("feed_1", 4, "reverted")),
@@ -114,7 +114,7 @@ async def test_what_is_rolled_back_is_not_told(engine: Engine) -> None:
     with pytest.raises(BatchAlreadyAnswered):
         await engine.feeds.admit(a_file("feed_2", part="1"))
     with pytest.raises(FeedFileStateWrong):
-        await engine.feeds.reverted("feed_1", at=50, mark=a_mark())
+        await engine.feeds.reverted("feed_1", "mixed up", at=50, mark=a_mark())
     assert await told(engine) == before
 
 

@@ -25,6 +25,7 @@ from updater.domain.feed import (
     IncidentState,
     Sighting,
 )
+from updater.usecases.ports_store import Pause
 
 
 @pytest.fixture(params=ENGINES)
@@ -144,7 +145,8 @@ async def test_a_held_file_is_released_and_its_exception_settled(engine: Engine)
     mark = a_mark(principal="ann")
     done = await engine.feeds.release("feed_1", FeedState.VALIDATED, "as told", at=50, mark=mark)
     # Why it was held stays with it.
-    expected = replace(held(part="1"), state=FeedState.VALIDATED, decided_by="ann", decided_at=50)
+    decided = {"decided_by": "ann", "decided_at": 50, "decision": "as told"}
+    expected = replace(held(part="1"), state=FeedState.VALIDATED, **decided)  # type: ignore[arg-type]
     assert done == expected
     (settled,) = await incidents(engine)
     assert (settled.state, settled.resolution) == (IncidentState.RESOLVED, "as told")
@@ -175,24 +177,49 @@ async def test_only_a_held_file_is_released_and_only_an_applied_one_taken_back(
     with pytest.raises(FeedFileStateWrong):
         await engine.feeds.release("feed_1", *decided, at=50, mark=a_mark())
     with pytest.raises(FeedFileStateWrong):
-        await engine.feeds.reverted("feed_1", at=50, mark=a_mark())
+        await engine.feeds.reverted("feed_1", "mixed up", at=50, mark=a_mark())
     with pytest.raises(FeedFileNotFound):
         await engine.feeds.release("feed_9", *decided, at=50, mark=a_mark())
     with pytest.raises(FeedFileNotFound):
-        await engine.feeds.reverted("feed_9", at=50, mark=a_mark())
+        await engine.feeds.reverted("feed_9", "mixed up", at=50, mark=a_mark())
     # What was refused left no mark: the same request may come again when its time has come.
     await engine.feeds.applied("feed_1", 51)
     mark = a_mark()
-    done = await engine.feeds.reverted("feed_1", at=52, mark=mark)
-    assert done == replace(a_file(), state=FeedState.REVERTED, applied_at=51, reverted_at=52)
-    assert await engine.feeds.reverted("feed_1", at=60, mark=mark) == done
+    done = await engine.feeds.reverted("feed_1", "mixed up", at=52, mark=mark)
+    told = {"reverted_at": 52, "reverted_by": mark.principal, "revert_reason": "mixed up"}
+    expected = replace(a_file(), state=FeedState.REVERTED, applied_at=51, **told)  # type: ignore[arg-type]
+    assert done == expected
+    assert await engine.feeds.reverted("feed_1", "mixed up", at=60, mark=mark) == done
     with pytest.raises(FeedFileStateWrong):
-        await engine.feeds.reverted("feed_1", at=60, mark=a_mark("r-2"))
+        await engine.feeds.reverted("feed_1", "mixed up", at=60, mark=a_mark("r-2"))
     with pytest.raises(RequestIdReused):
-        await engine.feeds.reverted("feed_1", at=60, mark=replace(mark, digest="other"))
+        await engine.feeds.reverted("feed_1", "mixed up", at=60, mark=replace(mark, digest="other"))
     with pytest.raises(RequestIdReused):
         await engine.feeds.release("feed_1", *decided, at=60, mark=replace(mark, digest="other"))
     assert [each.state for each in await engine.feeds.of_batch(BATCH)] == [FeedState.REVERTED]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_file_whose_channel_rests_is_given_up(engine: Engine, *, begun: bool) -> None:
+    await engine.feeds.admit(a_file())
+    refused = Incident(ExceptionKind.APPLY_REFUSED, "feed_1", "VAULT_REFUSED", opened_at=40)
+    await engine.incidents.open(refused)
+    if begun:
+        await engine.feeds.record("feed_1", [an_answer(1, "tok_1", "REFA")], at=41)
+    decided = (FeedState.QUARANTINED, "a wrong one")
+    for channel, tenant in (("other", TENANT), (a_file().channel, "another")):
+        await engine.pauses.pause(Pause(channel, tenant, "r", "ann", 42), a_mark(channel + tenant))
+    with pytest.raises(FeedFileStateWrong):
+        await engine.feeds.release("feed_1", *decided, at=43, mark=a_mark())
+    await engine.pauses.pause(Pause(a_file().channel, TENANT, "r", "ann", 44), a_mark("r-2"))
+    with pytest.raises(FeedFileStateWrong):
+        await engine.feeds.release("feed_1", FeedState.VALIDATED, "x", at=45, mark=a_mark())
+    done = await engine.feeds.release("feed_1", *decided, at=46, mark=a_mark(principal="ann"))
+    assert done.state is (FeedState.APPLIED if begun else FeedState.QUARANTINED)
+    assert (done.reason, done.decision) == ("REJECTED_BY_OPERATOR", "a wrong one")
+    assert (done.decided_by, done.decided_at) == ("ann", 46)
+    (settled,) = await incidents(engine, kinds=(ExceptionKind.APPLY_REFUSED,))
+    assert (settled.state, settled.resolution) == (IncidentState.RESOLVED, "a wrong one")
 
 
 async def test_a_held_file_is_not_applied(engine: Engine) -> None:

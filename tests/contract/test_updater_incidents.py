@@ -60,7 +60,6 @@ async def test_an_exception_is_settled_once(engine: Engine, state: IncidentState
     assert done == replace(
         found, state=state, resolution="called", resolved_at=60, resolved_by="ann"
     )
-    await engine.incidents.open(an_incident())  # it stays settled
     settle = engine.incidents.settle
     assert await settle(found.exception_id, state, "called", at=70, mark=mark) == done
     # Another one who says the same is told what is known; who says another thing is refused.
@@ -76,6 +75,18 @@ async def test_an_exception_is_settled_once(engine: Engine, state: IncidentState
     with pytest.raises(IncidentNotFound):
         await settle(found.exception_id + 99, state, "x", at=70, mark=a_mark("r-4"))
     assert await incidents(engine) == [done]
+
+
+@pytest.mark.parametrize("state", [IncidentState.RESOLVED, IncidentState.DISMISSED])
+async def test_a_settled_exception_hides_no_new_one(engine: Engine, state: IncidentState) -> None:
+    for at in (40, 50, 60):
+        await engine.incidents.open(an_incident(opened_at=at))
+        await engine.incidents.open(an_incident(opened_at=at + 1))
+        (found,) = await incidents(engine, IncidentState.OPEN)
+        assert found.opened_at == at
+        mark = a_mark(f"r-{at}")
+        await engine.incidents.settle(found.exception_id, state, "so", at=at + 2, mark=mark)
+    assert [each.opened_at for each in await incidents(engine)] == [40, 50, 60]
 
 
 async def test_exceptions_are_listed_by_id_and_filters(engine: Engine) -> None:
@@ -123,7 +134,7 @@ async def test_a_pause_lasts_until_it_is_ended(engine: Engine) -> None:
     assert await engine.pauses.paused() == {("gp", "other"): other}
     await engine.pauses.resume("gp", TENANT, at=71, mark=a_mark("r-5"))
     # A late retry begins and ends nothing.
-    await engine.pauses.pause(REST, mark)
+    assert await engine.pauses.pause(REST, mark) is None
     assert await engine.pauses.paused() == {("gp", "other"): other}
     assert await engine.pauses.pause(later, a_mark("r-6")) == later
     await engine.pauses.resume("gp", TENANT, at=72, mark=a_mark("r-4"))

@@ -160,9 +160,11 @@ async def test_new_contents_after_an_update_lengthen_the_chain(engine: Engine) -
     async def ask(batch: str, version: int) -> int:
         question = a_question(f"REF{batch}", "tok_1", version=version)
         inquiry = an_inquiry(batch * 26)
-        await engine.inquiries.create(inquiry, [question])
+        assert await engine.inquiries.create(inquiry, [question])
         await engine.inquiries.written(as_written(inquiry), [question], {})
-        return (await enrolled(engine, "tok_1")).chain
+        chain = (await enrolled(engine, "tok_1")).chain
+        await engine.inquiries.emptied(inquiry.batch_id, {}, 32)  # or else the card is awaited
+        return chain
 
     assert [await ask("1", 1), await ask("2", 2), await ask("3", 3), await ask("4", 3)] == [
         *(0, 1, 2),
@@ -296,3 +298,24 @@ async def test_a_whole_file_of_questions_is_kept_and_written(engine: Engine) -> 
     assert list(await engine.inquiries.questions(BATCH)) == [q.reference for q in questions]
     assert len(await engine.enrolments.candidates(TENANT, after=("", ""), limit=9_999)) == 500
     assert (await enrolled(engine, "tok_2400")).status is CardStatus.ACTIVE
+
+
+async def test_what_another_inquiry_awaits_is_left_out_of_a_new_one(engine: Engine) -> None:
+    await enrol(engine, *(a_credential(f"tok_{at}") for at in (1, 2, 3)))
+    assert await engine.inquiries.create(an_inquiry(), [a_question("REFA", "tok_1")])
+    later = an_inquiry("2" * 26)
+    free, both = a_question("REFB", "tok_3"), a_question("REFC", "tok_2", "tok_1")
+    assert await engine.inquiries.create(later, [both, free, a_question("REFD", "tok_1")])
+    assert list((await engine.inquiries.questions(later.batch_id)).values()) == [free]
+    assert (await enrolled(engine, "tok_1")).open_batch == BATCH
+    assert (await enrolled(engine, "tok_2")).open_batch == ""
+    assert (await enrolled(engine, "tok_3")).open_batch == later.batch_id
+
+
+async def test_of_what_others_await_no_inquiry_is_made_and_no_request_kept(engine: Engine) -> None:
+    await enrol(engine, a_credential("tok_1"))
+    await engine.inquiries.create(an_inquiry(), [a_question("REFA", "tok_1")])
+    late = an_inquiry("2" * 26)
+    assert not await engine.inquiries.create(late, [a_question("REFB", "tok_1")], a_mark())
+    assert await engine.inquiries.find(late.batch_id) is None
+    assert await engine.inquiries.by_request(a_mark()) is None

@@ -35,10 +35,10 @@ class Deaths(Faults):
         super().__init__()
         self.struck = False
 
-    def begin(self) -> bool:
+    def begin(self, method: str = "") -> bool:
         """Count a call; die now, or tell whether to die after it."""
         self.struck = self.struck or self.calls == self.at
-        return super().begin()
+        return super().begin(method)
 
     def reached(self, phase: str) -> None:
         """Be a flush's `Phases`: die there, before or after being the same."""

@@ -78,7 +78,7 @@ async def quarantined(case: Asked, reason: str, *, times: int = 2) -> FeedFile:
     (file,) = await case.files()
     assert (file.state, file.reason) == (FeedState.QUARANTINED, reason)
     assert case.untouched()
-    assert (case.shelf("inbox"), case.shelf("quarantine")) == ([], [file.name])
+    assert (case.shelf("inbox"), case.shelf("quarantine")) == ([], [f"{file.name}~{file.feed_id}"])
     incidents = await open_incidents(case.updater, ExceptionKind.FILE_QUARANTINED)
     assert [(each.subject, each.reason) for each in incidents] == [(file.feed_id, reason)]
     return file

@@ -11,7 +11,7 @@ class HandDuty:
     """`Duty`, moved by hand."""
 
     def __init__(self) -> None:
-        self._on, self._off = asyncio.Event(), asyncio.Event()
+        self._on, self._off, self._wanted = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._off.set()
 
     def take(self) -> None:
@@ -29,6 +29,23 @@ class HandDuty:
 
     async def lost(self) -> None:
         await self._off.wait()
+
+    def want(self, *, wanted: bool = True) -> None:
+        """Let another one want its share, or no more."""
+        if wanted:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    async def wanted(self) -> None:
+        await self._wanted.wait()
+
+    async def hand_over(self) -> bool:
+        if not self._wanted.is_set():
+            return False
+        self._wanted.clear()
+        self.lose()
+        return True
 
     async def confirm(self) -> None:
         if not self._on.is_set():

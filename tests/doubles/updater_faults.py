@@ -16,15 +16,20 @@ class Faults:
         self.calls = 0
         self.at: int | None = None
         self.after = False
+        self.method = ""
 
     def arm(self, at: int | None, *, after: bool = False) -> None:
         """Die at the call of this number, from now on, counted from 0."""
-        self.calls, self.at, self.after = 0, at, after
+        self.calls, self.at, self.after, self.method = 0, at, after, ""
 
-    def begin(self) -> bool:
+    def arm_at(self, method: str, *, after: bool = False) -> None:
+        """Die at the next call of this method, and at those behind it."""
+        self.calls, self.at, self.after, self.method = 0, None, after, method
+
+    def begin(self, method: str = "") -> bool:
         """Count a call; die now, or tell whether to die after it."""
         number, self.calls = self.calls, self.calls + 1
-        if number != self.at:
+        if number != self.at and (not method or method != self.method):
             return False
         if not self.after:
             raise Crash
@@ -46,7 +51,7 @@ class Faulty:
             return method
 
         async def call(*args: Any, **named: Any) -> Any:
-            dies = self._faults.begin()
+            dies = self._faults.begin(name)
             result = await method(*args, **named)
             if dies:
                 raise Crash
@@ -57,7 +62,7 @@ class Faulty:
     async def _stream(
         self, method: Any, args: tuple[Any, ...], named: dict[str, Any]
     ) -> AsyncIterator[Any]:
-        dies = self._faults.begin()
+        dies = self._faults.begin(method.__name__)
         async for item in method(*args, **named):
             yield item
             if dies:

@@ -61,10 +61,10 @@ roles:
   updater:
     allow: [stream_credentials, apply_updates, revert_updates, read, reveal, fingerprint]
     purposes: [updater_inquiry]
-  operator: {allow: [keys, audit, tenants, status, revert_updates, approve]}
+  operator: {allow: [keys, audit, tenants, read, status, revert_updates, approve]}
   root:
     allow: [tokenize, read, update, delete, undelete, status, security_code, reveal, find_by_number,
-      stream_credentials, apply_updates, revert_updates, audit, bin8, fingerprint,
+      stream_credentials, apply_updates, revert_updates, approve, audit, bin8, fingerprint,
       reveal_superseded, reveal_security_code, update_existing, erase_now]
     purposes: [payment, refund, dispute, updater_inquiry]
     statuses: {refund: [ACTIVE, NEEDS_CARDHOLDER, CLOSED]}

@@ -4,13 +4,31 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cards.outcomes import CONFIRMS_NOTHING_NEW
-from updater.domain.dispositions import FOR_AN_OPERATOR, NEVER_SENT
+from updater.domain.dispositions import FOR_AN_OPERATOR, NEVER_SENT, Disposition, NotSent
 from updater.domain.errors import FeedFileStateWrong
-from updater.domain.feed import Answer, ExceptionKind, FeedFile, FeedState, Incident, IncidentState
+from updater.domain.feed import (
+    UNSETTLED,
+    Answer,
+    ExceptionKind,
+    FeedFile,
+    FeedState,
+    Incident,
+    IncidentState,
+)
 from updater.domain.inquiry import Inquiry, ItemState
 
+_NO_ANSWER: Final = frozenset({NotSent.ANSWERED_TWICE.value, NotSent.REPEATED_ROW.value})
 MERGED: Final = "MERGED"
 """The reason of a question that went up in another one: its cards hold that one's number."""
+THERE_AGAIN: Final = "the file is in the inbox again"
+APPLIED_AFTER_ALL: Final = "the file has been applied"
+ANSWERED_SINCE: Final = (
+    f"{Disposition.CONFLICT.value}:{NotSent.ANSWERED_TWICE.value}:ANSWERED_SINCE"
+)
+"""The reason of rows that contradicted each other, once another file has answered their question.
+
+Their exceptions stay open: that the acquirer said two things is still for a person to look at.
+"""
 
 
 class Answered(NamedTuple):
@@ -97,6 +115,17 @@ def incidents_of(of: Answered, answers: Sequence[Answer], at: int) -> list[Incid
     ]
 
 
+def settled_by(answers: Sequence[Answer]) -> list[str]:
+    """Return the questions, by reference, that these answers give an answer to, once for all."""
+    return sorted(
+        {
+            answer.reference
+            for answer in answers
+            if answer.reference and not answer.shadow and answer.reason not in _NO_ANSWER
+        }
+    )
+
+
 def _why(answer: Answer) -> str:
     what = answer.disposition.value
     return f"{what}:{answer.reason}" if answer.reason else what
@@ -137,6 +166,18 @@ def settles_alike(incident: Incident, state: IncidentState, resolution: str) -> 
 def expect(file: FeedFile, state: FeedState) -> None:
     """Make sure of a file's state. Raises FeedFileStateWrong."""
     if file.state is not state:
+        raise FeedFileStateWrong("the file's state does not allow this")
+
+
+def may_be(file: FeedFile, decided: FeedState, *, rests: bool) -> None:
+    """Make sure that a file may be released or refused; `rests`: its channel, for its tenant.
+
+    Raises FeedFileStateWrong.
+    """
+    stands_still = rests or file.missing_since is not None
+    if decided is FeedState.VALIDATED or not stands_still:
+        expect(file, FeedState.HELD)
+    elif file.state not in UNSETTLED:
         raise FeedFileStateWrong("the file's state does not allow this")
 
 

@@ -2,6 +2,10 @@
 
 Under it is ciphertext only. A name appears in the outbox whole or not at all; files whose names
 begin with a dot or end in `.part` or `.tmp` are on their way and nobody's.
+
+A name may come twice with other bytes. So what is done with lies on its shelf as `NAME~FEED_ID`,
+beside others of its name; a file that is delivered again takes its own place once more. Releases
+before shelved under the name alone: where there is nothing else, that is opened.
 """
 
 import asyncio
@@ -14,10 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from chassis.files import write_private
-from updater.domain.feed import Sighting
+from updater.domain.feed import FeedFile, Sighting
 from updater.usecases.ports_exchange import Shelf
 
 _ON_THEIR_WAY: Final = (".part", ".tmp")
+_LONGEST_NAME: Final = 255
+"""Bytes that file systems take; a longer name is cut, for the id alone tells files apart."""
 
 
 class ExchangeDirectory:
@@ -47,13 +53,17 @@ class ExchangeDirectory:
         """Return at most `limit` bytes of a file of the inbox, or None if it is gone."""
         return await asyncio.to_thread(_read, self._inbox / _plain(name), limit)
 
-    async def reopen(self, name: str, *, limit: int) -> bytes | None:
+    async def reopen(self, file: FeedFile, *, limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file that is done with, or None once it is purged."""
-        return await asyncio.to_thread(self._reopen, _plain(name), limit)
+        names = (_shelved(file), _plain(file.name))
+        return await asyncio.to_thread(self._reopen, names, limit)
 
-    async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
+    async def shelve(
+        self, name: str, shelf: Shelf, file: FeedFile, *, instead: bytes | None = None
+    ) -> None:
         """Take a file out of the inbox; `instead` replaces its bytes."""
-        await asyncio.to_thread(self._shelve, _plain(name), shelf, instead)
+        target = self._shelves[shelf] / _shelved(file)
+        await asyncio.to_thread(self._shelve, self._inbox / _plain(name), target, instead)
 
     async def purge(self, older_than: timedelta) -> int:
         """Delete what was sent or shelved so long ago; return how many files that were."""
@@ -94,12 +104,11 @@ class ExchangeDirectory:
                         seen.append(Sighting(entry.name, found.st_size, found.st_mtime_ns))
         return seen
 
-    def _reopen(self, name: str, limit: int) -> bytes | None:
-        found = (_read(self._shelves[shelf] / name, limit) for shelf in Shelf)
+    def _reopen(self, names: Sequence[str], limit: int) -> bytes | None:
+        found = (_read(self._shelves[shelf] / name, limit) for name in names for shelf in Shelf)
         return next((each for each in found if each is not None), None)
 
-    def _shelve(self, name: str, shelf: Shelf, instead: bytes | None) -> None:
-        source, target = self._inbox / name, self._shelves[shelf] / name
+    def _shelve(self, source: Path, target: Path, instead: bytes | None) -> None:
         if instead is not None and source.exists():
             write_private(target, instead)
             source.unlink(missing_ok=True)
@@ -117,6 +126,13 @@ def _read(path: Path, limit: int) -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         return file.read(limit)
+
+
+def _shelved(file: FeedFile) -> str:
+    """Return the name that a file has on a shelf, and no other one ever has."""
+    place = f"~{_plain(file.feed_id)}".encode()
+    name = _plain(file.name).encode()[: _LONGEST_NAME - len(place)]
+    return name.decode(errors="ignore") + place.decode()
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from updater.domain.feed import Sighting
+from updater.domain.feed import FeedFile, Sighting
 from updater.usecases.ports import Duty
 from updater.usecases.ports_exchange import Exchange, Shelf
 
@@ -38,14 +38,16 @@ class ExchangeOnDuty:
         """Return at most `limit` bytes of a file of the inbox."""
         return await self._exchange.read(name, limit=limit)
 
-    async def reopen(self, name: str, *, limit: int) -> bytes | None:
+    async def reopen(self, file: FeedFile, *, limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file that is done with."""
-        return await self._exchange.reopen(name, limit=limit)
+        return await self._exchange.reopen(file, limit=limit)
 
-    async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
+    async def shelve(
+        self, name: str, shelf: Shelf, file: FeedFile, *, instead: bytes | None = None
+    ) -> None:
         """Take a file out of the inbox; see `Exchange`."""
         await self._duty.confirm()
-        await self._exchange.shelve(name, shelf, instead=instead)
+        await self._exchange.shelve(name, shelf, file, instead=instead)
 
     async def purge(self, older_than: timedelta) -> int:
         """Delete what was sent or shelved so long ago."""

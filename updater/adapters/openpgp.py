@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pysequoia import Cert, Tsk, decrypt, encrypt
+from pysequoia import Cert, Tsk, encrypt
 from pysequoia.packet import PacketPile
 
 from chassis.files import write_private, write_public
+from updater.adapters.unsealing import TooMuch, unseal
+from updater.adapters.unsealing_process import COMPRESSED, OPENED, SIGNED, packed
 from updater.domain.errors import ExchangeKeysUnusable
 from updater.usecases.ports_exchange import NotOpened, SealFault
 
@@ -32,13 +34,14 @@ _ENCRYPTED_TAGS: Final = frozenset({1, 3})  # a session key, for a key or a pass
 class OpenPgp:
     """Seals and opens with key pairs that were read once. Holds secrets; never printed."""
 
-    __slots__ = ("_acquirer", "_key_ids", "_ours", "_secret")
+    __slots__ = ("_acquirer", "_key_ids", "_keys", "_ours", "_secret")
 
     def __init__(self, secret: Tsk, acquirer: Cert) -> None:
         self._secret: Final = secret
         self._ours: Final = secret.extract_certificate()
         self._acquirer: Final = acquirer
         self._key_ids: Final = _key_ids(self._ours)
+        self._keys: Final = packed(bytes(secret), bytes(acquirer))
 
     def is_sealed(self, data: bytes) -> bool:
         """Tell whether bytes begin like an encrypted message; nothing is opened.
@@ -55,38 +58,33 @@ class OpenPgp:
         """Encrypt to ourselves what arrived in plain text."""
         return await asyncio.to_thread(self._encrypt, found, self._ours)
 
-    async def open(self, sealed: bytes) -> bytes:
-        """Decrypt and check the acquirer's signature. Raises NotOpened."""
-        return await asyncio.to_thread(self._open, sealed)
+    async def open(self, sealed: bytes, *, limit: int) -> bytes:
+        """Decrypt at most `limit` bytes and check the acquirer's signature. Raises NotOpened.
+
+        In a process of its own: see `unsealing.py`, also for the OSError that it raises.
+        """
+        return await asyncio.to_thread(self._open, sealed, limit)
 
     def _encrypt(self, plain: bytes, recipient: Cert) -> bytes:
         return encrypt(plain, recipients=[recipient], signer=self._secret.signer(), armor=False)
 
-    def _open(self, sealed: bytes) -> bytes:
+    def _open(self, sealed: bytes, limit: int) -> bytes:
         if not self.is_sealed(sealed):
             raise NotOpened(SealFault.NOT_ENCRYPTED)
-        plain = self._decrypt(sealed, [self._acquirer])
-        if plain is not None:
-            return plain
-        # Why not? It opens without asking who signed it: the signature. It doesn't, and the same
-        # message's beginning names no key of ours: the key. Else the bytes are not what was sent.
-        if self._decrypt(sealed, None) is not None:
-            raise NotOpened(SealFault.BAD_SIGNATURE)
+        try:
+            status, plain = unseal(sealed, self._keys, mode=SIGNED, limit=limit)
+            if status == OPENED:
+                return plain
+            # Why not? It opens without asking who signed it: the signature. It doesn't, and the
+            # same message's beginning names no key of ours: the key. Else the bytes are not what
+            # was sent.
+            if unseal(sealed, self._keys, mode="", limit=limit)[0] == OPENED:
+                compressed = status == COMPRESSED
+                raise NotOpened(SealFault.COMPRESSED if compressed else SealFault.BAD_SIGNATURE)
+        except TooMuch:
+            raise NotOpened(SealFault.TOO_LARGE) from None
         ours = self._names_our_key(sealed)
         raise NotOpened(SealFault.CIPHERTEXT_DAMAGED if ours else SealFault.WRONG_KEY)
-
-    def _decrypt(self, sealed: bytes, signers: Sequence[Cert] | None) -> bytes | None:
-        """Return the plain text if it opens, and if one of `signers` (unless None) signed it."""
-        store = None if signers is None else lambda _ids: list(signers)
-        try:
-            found = decrypt(sealed, decryptor=self._secret.decryptor(), store=store)
-        except RuntimeError:  # the library's only error; its text tells callers nothing they need
-            return None
-        if signers is not None:
-            known = {each.fingerprint for each in signers}
-            if not any(each.certificate in known for each in found.valid_sigs):
-                return None
-        return found.bytes
 
     def _names_our_key(self, sealed: bytes) -> bool:
         """Tell whether the session key is encrypted to us: then a failure is not about the key."""

@@ -22,7 +22,7 @@ Row = Sequence[Any]
 FEED_COLUMNS: Final = (
     "feed_id, channel, name, size, sha256, state, received_at, batch_id, tenant, records,"
     ' reason, "offset", duplicate_of, applied_at, part, file_time, decided_by, decided_at,'
-    " reverted_at"
+    " reverted_at, missing_since, decision, reverted_by, revert_reason"
 )
 INCIDENT_COLUMNS: Final = (
     'kind, subject, reason, "offset", opened_at, exception_id, tenant, channel, feed_id, ordinal,'
@@ -153,6 +153,10 @@ def feed_row(file: FeedFile) -> tuple[Any, ...]:
         file.decided_by,
         file.decided_at,
         file.reverted_at,
+        file.missing_since,
+        file.decision,
+        file.reverted_by,
+        file.revert_reason,
     )
 
 

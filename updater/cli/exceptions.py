@@ -94,7 +94,7 @@ def card(service: Service, *, exception_id: int, as_json: bool) -> None:
     reply: Any = service.call("GetException", request, within_s=SOON_S)
     about = reply.exception
     if not about.HasField("card"):
-        raise click.ClickException("it is about no card, or the updater may not see it")
+        raise click.ClickException("it is about no card, or you or the updater may not see it")
     shown = f"{about.token}: {about.card.bin}****{about.card.last4}"
     printed(shown, message_data(about.card), as_json=as_json)
 

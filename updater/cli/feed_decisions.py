@@ -31,10 +31,12 @@ def approve(service: Service, *, file: str, reason: str, as_json: bool) -> None:
 @AS_JSON
 @calls_service
 def reject(service: Service, *, file: str, reason: str, as_json: bool) -> None:
-    """Refuse a held file: nothing of it is applied."""
+    """Refuse a held file, or give up on one that stands still: no more of it is applied."""
     request = pb.RejectFeedFileRequest(request_id=_id(), feed_file_id=file, reason=reason)
-    reply = service.call("RejectFeedFile", request, within_s=SOON_S)
-    printed(f"{file} is quarantined", message_data(reply), as_json=as_json)
+    reply: Any = service.call("RejectFeedFile", request, within_s=SOON_S)
+    begun = reply.feed_file.state == pb.FEED_FILE_STATE_APPLIED
+    became = "stays as far applied as it is" if begun else "is quarantined"
+    printed(f"{file} {became}", message_data(reply), as_json=as_json)
 
 
 @click.command()

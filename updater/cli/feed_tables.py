@@ -8,7 +8,7 @@ from cardvault.vault.v1 import update_pb2
 from rich.table import Table
 
 from updater.cli.tables import add, table_of, when, would
-from updater.domain.feed import Answer, FeedFile, FeedReport, FeedState
+from updater.domain.feed import Answer, ExceptionKind, FeedFile, FeedReport, FeedState
 from updater.rpc.messages import Counts
 
 
@@ -52,9 +52,10 @@ def file_lines(file: FeedFile) -> Table:
         ("records", str(file.records)),
         ("made", when(file.file_time)),
         ("received", when(file.received_at)),
-        ("decided", f"{when(file.decided_at)} {file.decided_by}".strip()),
+        ("missing since", when(file.missing_since)),
+        ("decided", _told(file.decided_at, file.decided_by, file.decision)),
         ("applied", when(file.applied_at)),
-        ("taken back", when(file.reverted_at)),
+        ("taken back", _told(file.reverted_at, file.reverted_by, file.revert_reason)),
         ("same as", file.duplicate_of),
     ):
         if value:
@@ -130,7 +131,13 @@ def _line(count: updater_pb.OutcomeCount) -> tuple[str, str, str, str]:
     return outcome, disposition, would(shadow=count.shadow), str(count.count)
 
 
+def _told(at: int | None, who: str, why: str) -> str:
+    """Return when something was decided, by whom and why."""
+    return " ".join(part for part in (when(at), who, why and f"({why})") if part)
+
+
 def _why(file: FeedFile) -> str:
     if file.state is FeedState.QUARANTINED and file.offset:
         return f"{file.reason} at byte {file.offset}"
-    return file.reason
+    missing = "" if file.missing_since is None else ExceptionKind.FILE_MISSING.value
+    return " ".join(word for word in (file.reason, missing) if word)

@@ -47,7 +47,7 @@ def run_once(*, wait: float, poll: float, ask: bool, as_json: bool) -> None:
 
 
 async def _run(config: UpdaterConfig, *, wait: float, poll: float, ask: bool) -> CycleReport:
-    async with open_updater(config) as updater:
+    async with open_updater(config, sharing=False) as updater:
         for duty in updater.duties:
             await take_duty(duty, TURN_WITHIN)
         asked = await updater.ask() if ask else CycleReport()

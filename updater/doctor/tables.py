@@ -11,5 +11,6 @@ TABLES: Final = Tables(
         *("cards", "enrolments", "cursors", "inquiries", "questions", "question_cards"),
         *("feed_files", "answers", "sightings", "exceptions", "requests", "leases"),
         *("outbox", "event_counts", "outbox_leases", "relays", "pauses", "wire_counters"),
+        "lease_claims",
     ),
 )

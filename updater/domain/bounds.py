@@ -5,6 +5,7 @@ than the truth. It is held until an operator releases it (`account-updater.md`, 
 blueprint, "Updater").
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from updater.domain.feed import HoldReason
@@ -40,15 +41,30 @@ class Tally:
     unasked: int = 0
 
 
-def outside(tally: Tally, bounds: Bounds) -> HoldReason | None:
-    """Return what is out of bounds, the gravest first; None where all is in bounds."""
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """One thing that is out of bounds: how many, and of a share out of how many records."""
+
+    reason: HoldReason
+    count: int
+    of: int = 0
+
+    def __str__(self) -> str:
+        """Return what an operator is told: `CLOSED_SHARE:900/1000`, `UNASKED_ANSWERS:1`."""
+        told = f"{self.reason.value}:{self.count}"
+        return f"{told}/{self.of}" if self.of else told
+
+
+def outside(tally: Tally, bounds: Bounds) -> Sequence[Excess]:
+    """Return everything that is out of bounds, the gravest first: at most one for each reason."""
+    found: list[Excess] = []
     if tally.unasked > bounds.unasked:
-        return HoldReason.UNASKED_ANSWERS
+        found.append(Excess(HoldReason.UNASKED_ANSWERS, tally.unasked))
     if tally.many_to_one > bounds.many_to_one:
-        return HoldReason.MANY_TO_ONE
+        found.append(Excess(HoldReason.MANY_TO_ONE, tally.many_to_one))
     if tally.records >= bounds.from_records:
         if tally.closed > bounds.closed_share * tally.records:
-            return HoldReason.CLOSED_SHARE
+            found.append(Excess(HoldReason.CLOSED_SHARE, tally.closed, tally.records))
         if tally.changed > bounds.changed_share * tally.records:
-            return HoldReason.CHANGED_SHARE
-    return None
+            found.append(Excess(HoldReason.CHANGED_SHARE, tally.changed, tally.records))
+    return found

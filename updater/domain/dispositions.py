@@ -24,5 +24,17 @@ class Disposition(StrEnum):
 NEVER_SENT: Final = COULD_NOT_ASK | SAYS_NOTHING
 """Outcomes about the question, not about the card: no credential changes, nothing was checked."""
 
+
+class NotSent(StrEnum):
+    """Why an answer wasn't brought to the vault, where its note or outcome doesn't say it."""
+
+    REPEATED_ROW = "REPEATED_ROW"
+    """Another row, of this file or an earlier one of its batch, says the same of the same."""
+    ANSWERED_TWICE = "ANSWERED_TWICE"
+    """Another row of this file says something else of the same: neither of them is an answer."""
+    NO_NUMBER = "NO_NUMBER"
+    """Nobody asked for it, and it names no card number that could be one."""
+
+
 FOR_AN_OPERATOR: Final = frozenset({Disposition.CONFLICT, Disposition.REJECTED})
 """Dispositions that open an exception, as do the outcomes in NEVER_SENT."""

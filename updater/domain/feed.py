@@ -13,7 +13,9 @@ from updater.domain.mapping import Note
 class FeedState(StrEnum):
     """VALIDATED → APPLIED → REVERTED, HELD before it, or QUARANTINED, or DUPLICATE of another.
 
-    None is ever left half way. A HELD file brings nothing until an operator releases it.
+    None is ever left half way, unless an operator has given up on the rest, of a file whose bytes
+    are gone or whose channel rests: then it is APPLIED, with the reason REJECTED_BY_OPERATOR. A
+    HELD file brings nothing until an operator releases it.
     """
 
     VALIDATED = "VALIDATED"
@@ -23,6 +25,9 @@ class FeedState(StrEnum):
     QUARANTINED = "QUARANTINED"
     DUPLICATE = "DUPLICATE"
 
+
+BY_ITSELF: Final = "cardvault:updater"
+"""Who has resolved an exception that the updater itself found to be over."""
 
 UNSETTLED: Final = frozenset({FeedState.VALIDATED, FeedState.HELD})
 """States in which a file's answers aren't all dealt with: further files of its batch wait."""
@@ -39,6 +44,7 @@ class Quarantine(StrEnum):
     WRONG_KEY = "WRONG_KEY"
     BAD_SIGNATURE = "BAD_SIGNATURE"
     CIPHERTEXT_DAMAGED = "CIPHERTEXT_DAMAGED"
+    COMPRESSED = "COMPRESSED"
     UNKNOWN_BATCH = "UNKNOWN_BATCH"
     WRONG_MERCHANT = "WRONG_MERCHANT"
     BATCH_NOT_SENT = "BATCH_NOT_SENT"
@@ -62,7 +68,9 @@ class FeedFile:
 
     `part` tells further files of one batch apart, where the format does. `reason` and `offset`
     (bytes of the plain text; 0 for what isn't about the text) say why it was quarantined or is
-    held; `decided_by` and `decided_at`, who released or refused a held one. Times are µs, UTC.
+    held; `decided_by`, `decided_at` and `decision`, who released it, refused it, or gave up on it,
+    when and why. `reverted_by`, `reverted_at` and `revert_reason`: who has taken it back.
+    `missing_since`: its bytes are in the inbox no more, and it needs them. Times are µs, UTC.
     """
 
     feed_id: str
@@ -84,6 +92,10 @@ class FeedFile:
     decided_by: str = ""
     decided_at: int | None = None
     reverted_at: int | None = None
+    missing_since: int | None = None
+    decision: str = ""
+    reverted_by: str = ""
+    revert_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,7 @@ class ExceptionKind(StrEnum):
     CARD_NOT_ASKED = "CARD_NOT_ASKED"
     INQUIRY_UNANSWERED = "INQUIRY_UNANSWERED"
     APPLY_REFUSED = "APPLY_REFUSED"
+    FILE_MISSING = "FILE_MISSING"
 
 
 class IncidentState(StrEnum):
@@ -158,11 +171,12 @@ class IncidentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One exception; opened once per (kind, subject). `exception_id` is set by the store.
+    """One exception; one at a time is open per (kind, subject), and settled ones hide no new one.
 
-    `subject` is what it is about, in the kind's own form: a file, a file's record and token, an
-    inquiry, a question. `tenant` is empty where nobody's inquiry was claimed; `feed_id`,
-    `ordinal`, `token`, `merchant_account` and `outcome` are set as far as there are such things.
+    `exception_id` is set by the store. `subject` is what it is about, in the kind's own form: a
+    file, a file's record and token, an inquiry, a question. `tenant` is empty where nobody's
+    inquiry was claimed; `feed_id`, `ordinal`, `token`, `merchant_account` and `outcome` are set as
+    far as there are such things.
     """
 
     kind: ExceptionKind

@@ -50,6 +50,11 @@ class Codec(Protocol):
         ...
 
     @property
+    def most_questions(self) -> int:
+        """How many questions of ours a request may have: the answers, too, fit in `max_bytes`."""
+        ...
+
+    @property
     def request_suffix(self) -> str:
         """How the name of an inquiry file ends, before what its encryption adds."""
         ...

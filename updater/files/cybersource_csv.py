@@ -30,6 +30,7 @@ class CybersourceCsv:
 
     name: Final = form.CHANNEL
     max_bytes: Final = form.MAX_BYTES
+    most_questions: Final = form.MOST_QUESTIONS
     request_suffix: Final = "au.request.pan.csv"
     carries_reference: Final = True
     one_network_per_file: Final = False

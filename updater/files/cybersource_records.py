@@ -12,6 +12,7 @@ CHANNEL: Final = "cybersource-au-csv"
 REQUEST_CLASS: Final = "cybs.au.request.pan"
 RESPONSE_CLASS: Final = "cybs.au.response.pan"
 MAX_BYTES: Final = 10_000_000  # "≤ 10 MB", read the narrower way
+MOST_QUESTIONS: Final = 80_000  # an answer about a card of ours has up to 120 bytes
 BATCH_DIGITS: Final = 26  # of the 30 that there is room for: what its REST API shows, section 4.2
 
 HEADER_TAG: Final = "H"

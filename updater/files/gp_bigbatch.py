@@ -46,6 +46,7 @@ class GpBigBatch:
 
     name: Final = form.CHANNEL
     max_bytes: Final = form.MAX_BYTES
+    most_questions: Final = form.MOST_QUESTIONS
     request_suffix: Final = "gp.request.txt"
     carries_reference: Final = False
     one_network_per_file: Final = True

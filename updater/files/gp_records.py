@@ -12,6 +12,7 @@ from updater.files.fixed import FixedRecord, card, choice, constant, number, spa
 CHANNEL: Final = "gp-bigbatch-80"
 LENGTH: Final = 80
 MAX_BYTES: Final = 100_000_000
+MOST_QUESTIONS: Final = 1_000_000  # both ways 82 bytes each
 BATCH_DIGITS: Final = 4
 MERCHANT: Final = 15
 

@@ -31,6 +31,7 @@ class MesAus:
 
     name: Final = form.CHANNEL
     max_bytes: Final = form.MAX_BYTES
+    most_questions: Final = form.MOST_QUESTIONS
     request_suffix: Final = "aus.request.txt"
     carries_reference: Final = True
     one_network_per_file: Final = False

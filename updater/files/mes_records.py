@@ -10,6 +10,7 @@ from updater.files.fixed import FixedRecord, card, constant, number, text
 
 CHANNEL: Final = "mes-aus-124"
 MAX_BYTES: Final = 100_000_000
+MOST_QUESTIONS: Final = 750_000  # an answer has 126 bytes; the trailer could count 999,999
 
 HEADER: Final = FixedRecord(
     "H1",

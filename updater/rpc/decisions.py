@@ -1,6 +1,7 @@
 """`FeedService`, the operator's part: held files released or refused, applied ones done again."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cardvault.updater.v1 import feed_service_pb2 as pb
@@ -37,7 +38,7 @@ class DecisionHandlers:
     async def reject_feed_file(
         self, request: pb.RejectFeedFileRequest, call: Call
     ) -> pb.RejectFeedFileResponse:
-        """Refuse a held file."""
+        """Refuse a held file, or give up on one that stands still."""
         mark = self.calls.mark(request, call)
         work = self.holds.reject(call.tenant, request.feed_file_id, request.reason, mark)
         report = await self.calls.within(call, work)
@@ -49,9 +50,13 @@ class DecisionHandlers:
     ) -> pb.ReplayFeedFileResponse:
         """Bring an applied file's answers to the vault again."""
         mark = self.calls.mark(request, call)
-        # Before it is begun: what runs out of time half way was decided all the same.
-        decided(call, request.feed_file_id, request.reason)
-        work = self.replay(call.tenant, request.feed_file_id, mark, dry_run=request.dry_run)
+        work = self.replay(
+            call.tenant,
+            request.feed_file_id,
+            mark,
+            dry_run=request.dry_run,
+            begin=self._begins(call, request),
+        )
         report, brought = await self.calls.within(call, work)
         return pb.ReplayFeedFileResponse(feed_file=_file(report), counts=counts(Counter(brought)))
 
@@ -60,8 +65,14 @@ class DecisionHandlers:
     ) -> pb.RevertFeedFileResponse:
         """Take an applied file back."""
         mark = self.calls.mark(request, call)
-        decided(call, request.feed_file_id, request.reason)
-        work = self.revert(call.tenant, request.feed_file_id, mark, dry_run=request.dry_run)
+        work = self.revert(
+            call.tenant,
+            request.feed_file_id,
+            mark,
+            dry_run=request.dry_run,
+            reason=request.reason,
+            begin=self._begins(call, request),
+        )
         done = await self.calls.within(call, work)
         return pb.RevertFeedFileResponse(
             feed_file=_file(done.report),
@@ -72,6 +83,12 @@ class DecisionHandlers:
             kept_tokens=done.kept,
             dropped_parked_count=done.dropped_parked,
         )
+
+    def _begins(
+        self, call: Call, request: pb.ReplayFeedFileRequest | pb.RevertFeedFileRequest
+    ) -> Callable[[], None]:
+        """Return what logs a decision as it is begun: it may run out of time half way."""
+        return lambda: decided(call, request.feed_file_id, request.reason)
 
 
 def _file(report: FeedReport) -> pb.FeedFile:

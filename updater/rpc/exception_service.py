@@ -52,8 +52,10 @@ class ExceptionHandlers:
     async def get_exception(
         self, request: pb.GetExceptionRequest, call: Call
     ) -> pb.GetExceptionResponse:
-        """Return one exception with its card, masked."""
-        found, card = await self.exceptions.get(call.tenant, _id(request.exception_id))
+        """Return one exception; with its card, masked, for callers who may see cards."""
+        found, card = await self.exceptions.get(
+            call.tenant, _id(request.exception_id), with_card=call.identity.allows("read")
+        )
         return pb.GetExceptionResponse(exception=updater_exception(found, card))
 
     async def resolve_exception(

@@ -42,6 +42,9 @@ def feed_file(file: FeedFile, of: Counts | None = None) -> pb.FeedFile:
         hold=_hold(file),
         revert_time=timestamp(file.reverted_at),
         file_time=timestamp(file.file_time),
+        missing_time=timestamp(file.missing_since),
+        reverted_by=file.reverted_by,
+        revert_reason=file.revert_reason,
     )
 
 
@@ -98,6 +101,8 @@ def _hold(file: FeedFile) -> pb.FeedHold | None:
         reason=f"HOLD_REASON_{file.reason}" if known else None,
         decided_by=file.decided_by,
         decide_time=timestamp(file.decided_at),
+        decision=file.decision,
+        rejected=file.reason == Why.REJECTED_BY_OPERATOR.value,
     )
 
 

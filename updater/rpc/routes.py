@@ -24,8 +24,9 @@ PACKAGE: Final = "cardvault.updater.v1"
 _SEE: Final = ("read", "audit")
 _CHANGE: Final = ("update", "status")
 _ASK: Final = ("update", "status", "apply_updates")
-# What is an operator's to decide; a file is brought to the vault again by whoever may bring one.
-_DECIDE: Final = ("approve", "status")
+# What is an operator's to decide: never of who may change one card's status. A file is brought to
+# the vault again by whoever may bring one.
+_DECIDE: Final = ("approve",)
 _REPLAY: Final = ("apply_updates", "approve")
 _REVERT: Final = ("revert_updates",)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from updater.domain.dispositions import Disposition
-from updater.domain.feed import Answer, FeedFile
+from updater.domain.feed import Answer, FeedFile, FeedState
 from updater.usecases.correlate import Told
 from updater.usecases.ports import Clock
 from updater.usecases.ports_store import FeedStore, PauseStore
@@ -21,7 +21,8 @@ class Apply:
 
     A record that was applied and not yet noted is sent once more after a crash; the vault knows
     its `update_id`, calls it DUPLICATE, and says what it was: that is noted, so that a crash hides
-    nothing an operator has to see. A pause stops it between two batches.
+    nothing an operator has to see. A pause stops it between two batches, and so does an operator
+    who gives up on the file.
     """
 
     vault: Vault
@@ -31,21 +32,28 @@ class Apply:
     batch: int = BATCH
 
     async def __call__(self, file: FeedFile, records: Iterable[Sequence[Told]]) -> bool:
-        """Apply records in their order; tell whether it was to the end, or a pause began.
+        """Apply records in their order; tell whether it was to the end, or was stopped.
 
         Raises VaultUnavailable, VaultRefused: the file goes on another time.
         """
         async for part in parts(records, self.batch):
-            if (file.channel, file.tenant) in await self.pauses.paused():
+            if not await self._goes_on(file):
                 return False
             answers = await decide(
                 self.vault, file.tenant, part, batch=self.batch, as_at_first=True
             )
             await self.feeds.record(file.feed_id, answers, at=self.clock.now_us())
-        if (file.channel, file.tenant) in await self.pauses.paused():
+        if not await self._goes_on(file):
             return False
         await self.feeds.applied(file.feed_id, self.clock.now_us())
         return True
+
+    async def _goes_on(self, file: FeedFile) -> bool:
+        """Tell whether its channel doesn't rest, and nobody has given up on the file."""
+        now = await self.feeds.find(file.feed_id)
+        if now is None or now.state is not FeedState.VALIDATED:
+            return False
+        return (file.channel, file.tenant) not in await self.pauses.paused()
 
 
 async def decide(

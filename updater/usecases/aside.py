@@ -35,7 +35,7 @@ class Aside:
         """Return a file as it is seen for the first time."""
         whole = len(found) <= self.largest
         if not whole:
-            digest = f"unread:{seen.size}:{seen.name}"
+            digest = f"unread:{seen.size}:{seen.modified_ns}:{seen.name}"
         elif self.cipher.is_sealed(found):
             digest = hashlib.sha256(found).hexdigest()
         else:  # an unkeyed hash of card numbers could be guessed back
@@ -71,7 +71,7 @@ class Aside:
             feed_id=aside.feed_id,
         )
         await self.feeds.add(aside, incident)
-        await self.put(fresh.name, found)
+        await self.put(fresh.name, found, aside)
         return aside
 
     async def duplicate(self, fresh: FeedFile, first: FeedFile, found: bytes) -> FeedFile:
@@ -84,13 +84,13 @@ class Aside:
         return copy
 
     async def shelve(self, name: str, first: FeedFile, found: bytes) -> None:
-        """Put bytes that were dealt with where those went that came first."""
+        """Put bytes that were dealt with in the very place of those that came first."""
         if first.state is FeedState.QUARANTINED:
-            await self.put(name, found)
+            await self.put(name, found, first)
         else:
-            await self.exchange.shelve(name, Shelf.DONE)
+            await self.exchange.shelve(name, Shelf.DONE, first)
 
-    async def put(self, name: str, found: bytes) -> None:
+    async def put(self, name: str, found: bytes, file: FeedFile) -> None:
         """Move a file to the quarantine; what came in plain text is kept encrypted to ourselves.
 
         Of one that is too large to be read, and plain, nothing is kept.
@@ -99,7 +99,7 @@ class Aside:
         if not self.cipher.is_sealed(found):
             evidence = found if len(found) <= self.largest else b""
             instead = await self.cipher.seal_for_ourselves(evidence)
-        await self.exchange.shelve(name, Shelf.QUARANTINE, instead=instead)
+        await self.exchange.shelve(name, Shelf.QUARANTINE, file, instead=instead)
 
     async def _claimed_tenant(self, name: str) -> str:
         """Return whose inquiry a file's name claims to answer: who gets to see what became of it.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chassis.events.ports import Outbox
+from updater.usecases.absences import Absences
 from updater.usecases.apply import BATCH, Apply
 from updater.usecases.aside import Aside
 from updater.usecases.channel import Channel
@@ -32,6 +33,7 @@ from updater.usecases.ports_vault import Vault
 from updater.usecases.reading import Reader
 from updater.usecases.report import CycleReport
 from updater.usecases.send import SendInquiry, WriteInquiry
+from updater.usecases.stalls import Stalls
 from updater.usecases.take_in import TakeIn, largest_sealed
 
 
@@ -198,7 +200,14 @@ def _channel(
         choose=_choice(channel, configured, stores, clock),
         write=write,
         send=SendInquiry(own.exchange, stores.inquiries, clock),
-        poll=Poll(channel.name, own.exchange, stores.feeds, _take_in(ports, own, reader, settings)),
+        poll=Poll(
+            channel.name,
+            own.exchange,
+            stores.feeds,
+            _take_in(ports, own, reader, settings),
+            Absences(channel.name, stores.feeds, clock, settings.patience),
+            Stalls(channel.name, stores.feeds, stores.incidents, clock, settings.patience),
+        ),
         inquiries=stores.inquiries,
         feeds=stores.feeds,
         incidents=stores.incidents,

@@ -78,7 +78,10 @@ class ChooseCards:
             questions = _questions(cards)
             for start in range(0, len(questions), self.channel.records_per_file):
                 part = questions[start : start + self.channel.records_per_file]
-                opened.append(await self._open(blank, part, wish.mark))
+                inquiry = await self._open(blank, part, wish.mark)
+                if inquiry is None:
+                    continue
+                opened.append(inquiry)
                 if wish.mark is not None:
                     return opened
         return opened
@@ -116,17 +119,17 @@ class ChooseCards:
 
     async def _open(
         self, blank: Inquiry, questions: Sequence[Question], mark: RequestMark | None
-    ) -> Inquiry:
+    ) -> Inquiry | None:
+        """Open an inquiry, unless another process was faster with all of it."""
         batch_id = new_batch_id(blank.created_at)
         wire_batch = await wire_batch_of(self.channel, batch_id, self.inquiries)
         inquiry = replace(blank, batch_id=batch_id, wire_batch=wire_batch)
-        await self.inquiries.create(inquiry, questions, mark)
-        return inquiry
+        return inquiry if await self.inquiries.create(inquiry, questions, mark) else None
 
     async def _without_merchant_id(self, tenant: str, account: str, now: int) -> None:
         incident = Incident(
             ExceptionKind.CARD_NOT_ASKED,
-            f"{tenant}/{account}",
+            f"{tenant}/{account}/{self.channel.name}",
             "MERCHANT_ID_NEEDED",
             opened_at=now,
             tenant=tenant,

@@ -6,9 +6,8 @@ one for each card that it is about, or one by number. None is left out.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from updater.domain.dispositions import NEVER_SENT, Disposition
+from updater.domain.dispositions import NEVER_SENT, Disposition, NotSent
 from updater.domain.feed import Answer, Quarantine
 from updater.domain.inquiry import AskedCard
 from updater.domain.mapping import Verdict
@@ -20,17 +19,6 @@ from updater.usecases.ports import Marks
 from updater.usecases.ports_vault import CardUpdate
 from updater.usecases.survey import Survey, Surveyor
 from updater.usecases.verdicts import Judge, expiry_of, pan_of
-
-
-class NotSent(StrEnum):
-    """Why an answer wasn't brought to the vault, where its note or outcome doesn't say it."""
-
-    REPEATED_ROW = "REPEATED_ROW"
-    """Another row, of this file or an earlier one of its batch, says the same of the same."""
-    ANSWERED_TWICE = "ANSWERED_TWICE"
-    """Another row of this file says something else of the same: a person has to decide."""
-    NO_NUMBER = "NO_NUMBER"
-    """Nobody asked for it, and it names no card number that could be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +50,11 @@ class Correlate:
             raise Misfit(Quarantine.UNKNOWN_BATCH, 0)
         by_reference = self.channel.codec.carries_reference
         matcher = Matcher(self.marks, case, by_reference=by_reference)
-        return await Surveyor(case, matcher, Judge(self.channel), merchant)(response)
+
+        def in_shadow(record: AnswerRecord) -> bool:
+            return self._in_shadow(record, case)
+
+        return await Surveyor(case, matcher, Judge(self.channel), merchant, in_shadow)(response)
 
     def __call__(self, record: AnswerRecord, case: Case, survey: Survey) -> Sequence[Told]:
         """Return one Told for each card that a record is about; one by number if it is none's."""
@@ -80,7 +72,9 @@ class Correlate:
             disposition=Disposition.NOT_SENT,
             note=verdict.note,
             record_mac=survey.matcher.letter(record, reference),
-            shadow=self._in_shadow(record, case),
+            # What a chain brings to a number that nobody really got is in the shadow, too.
+            shadow=self._in_shadow(record, case)
+            or (match.tie is not Tie.ASKED and match.key in survey.shadowed),
         )
         unsent = self._unsent(record, match, blank, case, survey)
         # A row about another number than its reference's is by number; see `Surveyor`.

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -45,6 +45,8 @@ class Cycle:
     """Held while cards are chosen, by whoever does: none is chosen twice at a time."""
     answer_timeout: timedelta = timedelta(days=10)
     keep_files: timedelta = timedelta(days=30)
+    refused: set[str] = field(default_factory=set)
+    """Inquiries that could not be written, nor can be at once: left to a later `dispatch`."""
 
     async def ask(self) -> CycleReport:
         """Choose for each tenant, then write and send what is open."""
@@ -58,33 +60,43 @@ class Cycle:
 
         What belongs to a tenant for whom the channel rests stays open.
         """
+        self.refused.clear()
+        return await self.dispatch_new()
+
+    async def dispatch_new(self) -> CycleReport:
+        """Write and send what is open, but for what was refused before.
+
+        To be called often: an inquiry may be opened by a process that doesn't work this channel.
+        Cards of one that is refused would be revealed each time, for nothing.
+        """
         sent, records, trouble = 0, 0, list[str]()
         for inquiry in await self._in_state(InquiryState.CREATED, InquiryState.WRITTEN):
-            if (self.channel.name, inquiry.tenant) in await self.pauses.paused():
+            if inquiry.batch_id in self.refused or await self._rests(inquiry):
                 continue
             try:
                 ready = await self._written(inquiry)
-            except (VaultUnavailable, VaultRefused) as error:
+            except VaultUnavailable as error:
+                trouble.append(error.reason.value)
+                continue
+            except VaultRefused as error:
+                self.refused.add(inquiry.batch_id)
                 trouble.append(error.reason.value)
                 continue
             except RecordInvalid:
+                self.refused.add(inquiry.batch_id)
                 trouble.append(NOT_WRITABLE)
                 await self._not_writable(inquiry)
                 continue
-            if ready.state is InquiryState.WRITTEN:
+            # Writing takes its time, and what a pause was for may be this very file.
+            if ready.state is InquiryState.WRITTEN and not await self._rests(inquiry):
                 await self.send(ready)
                 sent, records = sent + 1, records + ready.records
         return CycleReport(inquiries=sent, records_asked=records, trouble=trouble)
 
     async def listen(self) -> CycleReport:
         """Take in what has arrived, and give up on what is overdue."""
-        taken: list[TakenIn] = []
-        trouble = list[str]()
-        try:
-            async for each in self.poll():
-                taken.append(each)  # noqa: PERF401 - kept if a later one fails
-        except VaultUnavailable as error:
-            trouble.append(error.reason.value)
+        taken = [each async for each in self.poll()]
+        trouble = list(dict.fromkeys(each.trouble for each in taken if each.trouble))
         now = self.clock.now_us()
         timeout = self.answer_timeout // timedelta(microseconds=1)
         unanswered = await self.inquiries.expire(now - timeout, now)
@@ -98,6 +110,9 @@ class Cycle:
     async def _in_state(self, *states: InquiryState) -> Sequence[Inquiry]:
         found = await self.inquiries.in_state(*states)
         return [each for each in found if each.channel == self.channel.name]
+
+    async def _rests(self, inquiry: Inquiry) -> bool:
+        return (self.channel.name, inquiry.tenant) in await self.pauses.paused()
 
     async def _written(self, inquiry: Inquiry) -> Inquiry:
         return await self.write(inquiry) if inquiry.state is InquiryState.CREATED else inquiry

@@ -21,26 +21,44 @@ class Alone:
         """Wait for ever."""
         await asyncio.Event().wait()
 
+    async def wanted(self) -> None:
+        """Wait for ever: nobody else is there."""
+        await asyncio.Event().wait()
+
+    async def hand_over(self) -> bool:
+        """Keep it: nobody else is there."""
+        return False
+
     async def confirm(self) -> None:
         """Return: nobody else could have taken over."""
 
 
 async def work_while_on_duty(
-    duty: Duty, work: Callable[[], Coroutine[Any, Any, None]], on_duty: OnDuty
+    duty: Duty, work: Callable[[], Coroutine[Any, Any, None]], on_duty: OnDuty, busy: asyncio.Lock
 ) -> None:
     """Run `work` while this process is the one that works; `on_duty` hears of each change.
 
     `work` is cancelled when another process takes over; what it had begun, the other goes on with.
+    Where another one only wants its share it is left between two turns; `busy` is held in each.
     """
     while True:
         await duty.taken()
         on_duty(True)  # noqa: FBT003 - the change itself
         async with asyncio.TaskGroup() as tasks:
+            leaving = tasks.create_task(_leave_when_wanted(duty, busy))
             both = [tasks.create_task(work()), tasks.create_task(duty.lost())]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            for task in both:
+            for task in (*both, leaving):
                 task.cancel()
         on_duty(False)  # noqa: FBT003
+
+
+async def _leave_when_wanted(duty: Duty, busy: asyncio.Lock) -> None:
+    while True:
+        await duty.wanted()
+        async with busy:
+            if await duty.hand_over():
+                await asyncio.Event().wait()  # no turn is begun until the work is cancelled
 
 
 async def take_duty(duty: Duty, within: timedelta) -> None:

@@ -18,13 +18,15 @@ class Exceptions:
     vault: Vault
     clock: Clock
 
-    async def get(self, tenant: str, exception_id: int) -> tuple[Incident, MaskedCard | None]:
-        """Return an exception, and its card as it is now if that can be seen.
+    async def get(
+        self, tenant: str, exception_id: int, *, with_card: bool
+    ) -> tuple[Incident, MaskedCard | None]:
+        """Return an exception and, `with_card`, its card as it is now if that can be seen.
 
         Raises IncidentNotFound. A vault that is away keeps nobody from reading exceptions.
         """
         found = await incident_of(self.incidents, tenant, exception_id)
-        if not found.token:
+        if not found.token or not with_card:
             return found, None
         try:
             return found, await self.vault.card(tenant, found.token)

@@ -1,4 +1,4 @@
-"""An operator's word about a held file: its answers are applied, or never."""
+"""An operator's word about a file that waits: its answers are applied, or never."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from updater.usecases.visible import file_of
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Release or refuse held files; the worker does the rest when it next looks at them."""
+    """Release or refuse files; the worker does the rest when it next looks at them."""
 
     feeds: FeedStore
     clock: Clock
@@ -25,7 +25,12 @@ class Holds:
         return await self._decide(tenant, feed_id, FeedState.VALIDATED, reason, mark)
 
     async def reject(self, tenant: str, feed_id: str, reason: str, mark: RequestMark) -> FeedReport:
-        """Refuse a file: it is quarantined. Raises as `approve` does."""
+        """Refuse a file: it is quarantined. Raises as `approve` does.
+
+        Also a VALIDATED one that stands still (its channel rests for the tenant, or its bytes are
+        gone): no more of it is applied, but for the batch that the vault is deciding just then. One
+        that was begun is APPLIED, so that it can be taken back (`Revert`).
+        """
         return await self._decide(tenant, feed_id, FeedState.QUARANTINED, reason, mark)
 
     async def _decide(

@@ -34,6 +34,8 @@ class Pauses:
     async def pause(self, tenant: str, name: str, reason: str, mark: RequestMark) -> ChannelView:
         """Let a channel rest; one that rests stays so, for its own reason.
 
+        A late retry begins nothing: it returns the channel as it is by now.
+
         Raises ChannelUnknown, RequestIdReused.
         """
         channel = self._channel(name)

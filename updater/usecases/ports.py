@@ -23,6 +23,12 @@ class Duty(Protocol):
     async def lost(self) -> None:
         """Wait until it does no more; nothing more may be begun."""
 
+    async def wanted(self) -> None:
+        """Wait until another process is to have it, which waits until the work can be left."""
+
+    async def hand_over(self) -> bool:
+        """Leave the work to another process now, if that still is to have it; tell whether."""
+
     async def confirm(self) -> None:
         """Make sure that nobody has taken over. Raises StandsBy, StoreUnavailable."""
 

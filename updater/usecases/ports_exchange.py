@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from updater.domain.feed import Sighting
+from updater.domain.feed import FeedFile, Sighting
 
 
 class SealFault(StrEnum):
@@ -15,6 +15,8 @@ class SealFault(StrEnum):
     WRONG_KEY = "WRONG_KEY"
     BAD_SIGNATURE = "BAD_SIGNATURE"
     CIPHERTEXT_DAMAGED = "CIPHERTEXT_DAMAGED"
+    COMPRESSED = "COMPRESSED"  # a layer through which its signature can't be checked
+    TOO_LARGE = "TOO_LARGE"
 
 
 class NotOpened(Exception):
@@ -34,8 +36,8 @@ class Cipher(Protocol):
     async def seal(self, plain: bytes) -> bytes:
         """Encrypt to the acquirer and sign."""
 
-    async def open(self, sealed: bytes) -> bytes:
-        """Decrypt and check the acquirer's signature. Raises NotOpened."""
+    async def open(self, sealed: bytes, *, limit: int) -> bytes:
+        """Decrypt at most `limit` bytes and check the acquirer's signature. Raises NotOpened."""
 
     async def seal_for_ourselves(self, found: bytes) -> bytes:
         """Encrypt to ourselves what arrived in plain text, so that it can be kept as evidence."""
@@ -63,11 +65,20 @@ class Exchange(Protocol):
     async def read(self, name: str, *, limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file of the inbox, or None if it is gone."""
 
-    async def reopen(self, name: str, *, limit: int) -> bytes | None:
-        """Return at most `limit` bytes of a file that is done with, or None once it is purged."""
+    async def reopen(self, file: FeedFile, *, limit: int) -> bytes | None:
+        """Return at most `limit` bytes of a file that is done with, or None once it is purged.
 
-    async def shelve(self, name: str, shelf: Shelf, *, instead: bytes | None = None) -> None:
-        """Take a file out of the inbox, durably; `instead` replaces its bytes. Repeatable."""
+        What a release before this one has shelved may be another file of the same name.
+        """
+
+    async def shelve(
+        self, name: str, shelf: Shelf, file: FeedFile, *, instead: bytes | None = None
+    ) -> None:
+        """Take a file out of the inbox, durably; `instead` replaces its bytes. Repeatable.
+
+        `name` is the one that it has in the inbox, `file` the one that has these bytes: nothing
+        else is ever put in its place.
+        """
 
     async def purge(self, older_than: timedelta) -> int:
         """Delete what was sent or shelved so long ago; return how many files that were."""

@@ -96,8 +96,12 @@ class InquiryStore(Protocol):
 
     async def create(
         self, inquiry: Inquiry, questions: Sequence[Question], mark: RequestMark | None = None
-    ) -> None:
-        """Keep a new inquiry; its cards are from now on awaited. Raises RequestIdReused."""
+    ) -> bool:
+        """Keep a new inquiry; its cards are from now on awaited. Raises RequestIdReused.
+
+        Questions about cards that another inquiry awaits by now are left out: another process may
+        have been faster. Tell whether it was kept: not if all are, nor if the request was known.
+        """
 
     async def by_request(self, mark: RequestMark) -> Inquiry | None:
         """Return what this very request has created. Raises RequestIdReused."""
@@ -173,7 +177,24 @@ class FeedStore(Protocol):
     async def admit(self, file: FeedFile, incident: Incident | None = None) -> None:
         """Keep a good file, VALIDATED or HELD; one that was quarantined is so no more.
 
+        It goes by the name under which it came last.
+
         Raises BatchAlreadyAnswered where another ADMITTED file has the same batch and part.
+        """
+
+    async def unsettled(self, channel: str) -> Sequence[FeedFile]:
+        """Return a channel's UNSETTLED files."""
+
+    async def missing(self, feed_id: str, incident: Incident) -> None:
+        """Note that an UNSETTLED file is missing since the incident's time, and open that.
+
+        Nothing of one that is settled by now, or is noted as missing already.
+        """
+
+    async def found(self, feed_id: str, at: int) -> FeedFile:
+        """Note that a missing file is there again, and resolve its exception; return it as it is.
+
+        Raises FeedFileNotFound.
         """
 
     async def release(
@@ -181,14 +202,22 @@ class FeedStore(Protocol):
     ) -> FeedFile:
         """Release a HELD file (VALIDATED), or refuse it (QUARANTINED); settles its exception.
 
-        A released file keeps the reason it was held for; `resolution` is why it is no more.
+        A released file keeps the reason it was held for; `resolution` is why it is no more. Refused
+        may also be a VALIDATED file that is missing or whose channel rests for its tenant: it
+        counts as APPLIED if some of it was, and the exception of one that the vault refuses is
+        settled.
 
         Raises FeedFileStateWrong, FeedFileNotFound, RequestIdReused; the same mark again returns
         the file as it is.
         """
 
     async def answered(self, batch_id: str) -> Mapping[str, Collection[str]]:
-        """Return the record MACs of a batch's answers so far, by reference."""
+        """Return the record MACs of a batch's answers so far, by reference.
+
+        Of files that were taken back, and of rows that weren't brought to the vault: none.
+
+        Rows that contradicted each other (ANSWERED_TWICE) aren't answers.
+        """
 
     async def last_recorded(self, feed_id: str) -> int:
         """Return the last ordinal of a file that has its dispositions; 0: none."""
@@ -197,7 +226,9 @@ class FeedStore(Protocol):
         """Keep answers with their dispositions, close their questions, tell the enrolments.
 
         All answers of one record come together, records in the file's order. Opens an exception
-        where an operator is needed. Recording a record again is nothing.
+        where an operator is needed; those of another file's rows that contradicted each other
+        about a question (ANSWERED_TWICE) say from then on that it was answered since. Recording a
+        record again is nothing.
         """
 
     async def applied(self, feed_id: str, at: int) -> None:
@@ -210,8 +241,8 @@ class FeedStore(Protocol):
         given as in the shadow. Repeatable.
         """
 
-    async def reverted(self, feed_id: str, *, at: int, mark: RequestMark) -> FeedFile:
-        """Note that an APPLIED file was taken back. Raises as `release` does."""
+    async def reverted(self, feed_id: str, reason: str, *, at: int, mark: RequestMark) -> FeedFile:
+        """Note that an APPLIED file was taken back, by whom and why. Raises as `release` does."""
 
     async def report(self, feed_id: str) -> FeedReport:
         """Return a file's counts per outcome and disposition. Raises FeedFileNotFound."""
@@ -237,7 +268,7 @@ class IncidentStore(Protocol):
     """What an operator has to look at."""
 
     async def open(self, incident: Incident) -> None:
-        """Open an exception; nothing if one of its kind and subject is there."""
+        """Open an exception; nothing if one of its kind and subject is open."""
 
     async def get(self, exception_id: int) -> Incident | None:
         """Return an exception."""
@@ -272,8 +303,11 @@ class PauseStore(Protocol):
     async def paused(self) -> Mapping[tuple[str, str], Pause]:
         """Return the pauses by (channel, tenant)."""
 
-    async def pause(self, pause: Pause, mark: RequestMark) -> Pause:
-        """Begin a pause, or return the one that lasts. Raises RequestIdReused."""
+    async def pause(self, pause: Pause, mark: RequestMark) -> Pause | None:
+        """Begin a pause, or return the one that lasts. Raises RequestIdReused.
+
+        None: this very request began one before, and it is over.
+        """
 
     async def resume(self, channel: str, tenant: str, *, at: int, mark: RequestMark) -> None:
         """End a pause, if there is one. Raises RequestIdReused."""

@@ -61,7 +61,7 @@ class Reader:
         Raises Refused, NotYet.
         """
         try:
-            plain = await self.cipher.open(sealed)
+            plain = await self.cipher.open(sealed, limit=self.channel.codec.max_bytes)
             response = self.channel.codec.open_response(io.BytesIO(plain))
             case = await self._case(file, response.head, anew=anew)
             survey = await self.correlate.survey(response, case)

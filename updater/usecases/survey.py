@@ -7,7 +7,7 @@ many become it; for each row nobody asked for, which number leads to which. No n
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,8 +27,9 @@ BREATH: Final = 200
 class Survey:
     """What is known of a file as a whole: how its rows agree, and what it says of how many cards.
 
-    `first` is where rows about one thing began, `contradicted` what they don't agree about, and
-    `chained` which numbers a chain leads to that began with an asked one. Keys are `Match.key`.
+    `first` is where rows about one thing began, `contradicted` what they don't agree about,
+    `chained` which numbers a chain leads to that began with an asked one, and `shadowed` those that
+    one leads to which came by a row in the shadow. Keys are `Match.key`.
     """
 
     matcher: Matcher
@@ -37,20 +38,30 @@ class Survey:
     first: Mapping[bytes, int]
     contradicted: Collection[bytes]
     chained: Collection[bytes]
+    shadowed: Collection[bytes]
 
 
 class Surveyor:
     """Makes one survey."""
 
-    def __init__(self, case: Case, matcher: Matcher, judge: Judge, merchant: str) -> None:
+    def __init__(
+        self,
+        case: Case,
+        matcher: Matcher,
+        judge: Judge,
+        merchant: str,
+        in_shadow: Callable[[AnswerRecord], bool],
+    ) -> None:
         self._case: Final = case
         self._matcher: Final = matcher
         self._judge: Final = judge
         self._merchant: Final = merchant
+        self._in_shadow: Final = in_shadow
         self._first: Final[dict[bytes, tuple[int, bytes]]] = {}
         self._contradicted: Final[set[bytes]] = set()
         self._becomes: Final[Counter[bytes]] = Counter()
         self._from_asked: Final[set[bytes]] = set()
+        self._from_shadow: Final[set[bytes]] = set()
         self._edges: Final[dict[bytes, list[bytes]]] = defaultdict(list)
         self._strays: Final[dict[bytes, int]] = {}
         self._strangers: Final[set[bytes]] = set()
@@ -64,7 +75,8 @@ class Surveyor:
             self._add(record)
             if self._records % BREATH == 0:
                 await asyncio.sleep(0)
-        chained = self._reached()
+        chained = self._reached(self._from_asked)
+        shadowed = self._reached(self._from_shadow)
         astray = [at for key, at in self._strays.items() if key not in chained]
         if astray:
             raise Misfit(Quarantine.ANSWER_ABOUT_ANOTHER_NUMBER, min(astray))
@@ -76,7 +88,9 @@ class Surveyor:
             unasked=len(self._strangers - chained),
         )
         first = {key: ordinal for key, (ordinal, _) in self._first.items()}
-        return Survey(self._matcher, self._records, tally, first, self._contradicted, chained)
+        return Survey(
+            self._matcher, self._records, tally, first, self._contradicted, chained, shadowed
+        )
 
     def _add(self, record: AnswerRecord) -> None:
         self._records += 1
@@ -96,7 +110,12 @@ class Surveyor:
             self._count(record, match)
 
     def _check_earlier(self, record: AnswerRecord, match: Match) -> None:
-        """Refuse a question's second answer from a further file, unless equal to the letter."""
+        """Refuse a question's second answer from a further file, unless equal to the letter.
+
+        Rows that contradicted each other in an earlier file are none of its answers: nothing was
+        done on their word, and only the acquirer can say which one it meant. So what a further file
+        says of their question, once, is the first answer to it.
+        """
         if match.question is None or self._case.behind:  # found good before, if gone on with
             return
         reference = match.question.reference
@@ -115,15 +134,17 @@ class Surveyor:
             return
         new = self._matcher.number(record.new_number)
         self._becomes[new] += 1
+        if self._in_shadow(record):
+            self._from_shadow.add(new)
         if match.tie is Tie.ASKED:
             self._from_asked.add(new)
         else:
             self._edges[match.key].append(new)
 
-    def _reached(self) -> set[bytes]:
-        """Return the numbers that asked ones become, and those that these become."""
+    def _reached(self, start: Collection[bytes]) -> set[bytes]:
+        """Return some numbers, and those that these become."""
         reached: set[bytes] = set()
-        ahead = list(self._from_asked)
+        ahead = list(start)
         while ahead:
             number = ahead.pop()
             if number not in reached:

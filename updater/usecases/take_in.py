@@ -1,6 +1,7 @@
 """Take in one file of the inbox: in whole or not at all, once, whatever crashes in between."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -22,6 +23,7 @@ from updater.usecases.ports import Clock
 from updater.usecases.ports_exchange import Exchange, SealFault, Shelf
 from updater.usecases.ports_store import FeedStore, IncidentStore, PauseStore
 from updater.usecases.reading import NotYet, Reader, Reading, Refused
+from updater.usecases.stalls import ENDS_THE_TURN, Stalled
 
 # Why a file was set aside that may be the right one by now: once our keys are, or the acquirer's,
 # or the channel's settings; or once the inquiry was sent.
@@ -58,10 +60,14 @@ STANDING: Final = frozenset({Taken.WAITING, Taken.HELD})
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """The outcome for one file; `feed_id` is empty while nothing is known of it."""
+    """The outcome for one file; `feed_id` is empty while nothing is known of it.
+
+    `trouble` is why it couldn't be dealt with at this look; empty where it could.
+    """
 
     taken: Taken
     feed_id: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class TakeIn:
     patience: int = 4  # looks at an unchanged file that doesn't open before it is set aside
 
     async def __call__(self, seen: Sighting) -> TakenIn:
-        """Deal with one file that has stopped growing. Raises VaultUnavailable: try again."""
+        """Deal with one file that has stopped growing. Raises Stalled: try again."""
         largest = largest_sealed(self.channel)
         sealed = await self.exchange.read(seen.name, limit=largest + 1)
         if sealed is None:
@@ -102,6 +108,9 @@ class TakeIn:
     async def _known(self, fresh: FeedFile, known: Sequence[FeedFile], sealed: bytes) -> TakenIn:
         """Go on with these bytes where an earlier look left them, under whatever name."""
         first = known[0]
+        if first.missing_since is not None:
+            # Only now is it sure that no operator gives up on it any more, or that one has.
+            first = await self.feeds.found(first.feed_id, self.clock.now_us())
         if first.state is FeedState.VALIDATED:
             # Maybe gone under its own name: its bytes are here all the same. A copy is noted at
             # the next look.
@@ -109,7 +118,7 @@ class TakeIn:
         if first.state is FeedState.HELD:
             return TakenIn(Taken.HELD, first.feed_id)
         if first.state is FeedState.QUARANTINED and first.reason in _MAY_FIT_LATER:
-            return await self._again(replace(first, name=fresh.name), sealed)
+            return await self._again(first, fresh.name, sealed)
         if fresh.name not in {each.name for each in known}:
             copy = await self.aside.duplicate(fresh, first, sealed)
             return TakenIn(Taken.DUPLICATE, copy.feed_id)
@@ -126,13 +135,13 @@ class TakeIn:
             aside = await self.aside.quarantine(fresh, refused, sealed)
             return TakenIn(Taken.QUARANTINED, aside.feed_id)
 
-    async def _again(self, known: FeedFile, sealed: bytes) -> TakenIn:
+    async def _again(self, known: FeedFile, name: str, sealed: bytes) -> TakenIn:
         """Take in what was set aside, has been delivered again, and may fit by now."""
-        fresh = replace(known, state=FeedState.VALIDATED, reason="", offset=0)
+        fresh = replace(known, name=name, state=FeedState.VALIDATED, reason="", offset=0)
         try:
             return await self._judged(fresh, sealed)
         except Refused:
-            await self.aside.put(known.name, sealed)
+            await self.aside.put(name, sealed, known)
             return TakenIn(Taken.QUARANTINED, known.feed_id)
 
     async def _judged(self, fresh: FeedFile, sealed: bytes) -> TakenIn:
@@ -148,8 +157,8 @@ class TakeIn:
         held = outside(survey.tally, self.channel.bounds)
         good = replace(
             fresh,
-            state=FeedState.VALIDATED if held is None else FeedState.HELD,
-            reason="" if held is None else held.value,
+            state=FeedState.HELD if held else FeedState.VALIDATED,
+            reason=held[0].reason.value if held else "",
             batch_id=case.inquiry.batch_id,
             tenant=case.inquiry.tenant,
             records=survey.records,
@@ -157,12 +166,13 @@ class TakeIn:
             file_time=case.head.file_time,
         )
         kind, account = ExceptionKind.FILE_HELD, case.inquiry.merchant_account
-        incident = None if held is None else self._incident(kind, good, good.reason, account)
+        reasons = ",".join(map(str, held))
+        incident = self._incident(kind, good, reasons, account) if held else None
         try:
             await self.feeds.admit(good, incident)
         except BatchAlreadyAnswered:
             raise Refused(Quarantine.BATCH_REUSED.value) from None
-        if held is not None:
+        if held:
             return TakenIn(Taken.HELD, good.feed_id)
         return await self._apply(good, reading)
 
@@ -171,7 +181,8 @@ class TakeIn:
         if (known.channel, known.tenant) in await self.pauses.paused():
             return TakenIn(Taken.WAITING, known.feed_id)
         try:  # validated before, so it opens and fits; the same answers come out, to the letter
-            reading = await self.reader(known, sealed)
+            with _going_on_with(known):
+                reading = await self.reader(known, sealed)
         except NotYet:
             return TakenIn(Taken.WAITING, known.feed_id)
         except Refused as refused:  # unless our keys are other ones now
@@ -180,11 +191,12 @@ class TakeIn:
 
     async def _apply(self, file: FeedFile, reading: Reading) -> TakenIn:
         try:
-            if not await self.apply(file, self.reader.records(reading)):
-                return TakenIn(Taken.WAITING, file.feed_id)
+            with _going_on_with(file):
+                if not await self.apply(file, self.reader.records(reading)):
+                    return TakenIn(Taken.WAITING, file.feed_id)
+                await self.exchange.shelve(file.name, Shelf.DONE, file)
         except VaultRefused:
             return await self._stuck(file, VaultRefused.reason.value)
-        await self.exchange.shelve(file.name, Shelf.DONE)
         return TakenIn(Taken.APPLIED, file.feed_id)
 
     async def _stuck(self, file: FeedFile, reason: str) -> TakenIn:
@@ -205,6 +217,17 @@ class TakeIn:
             feed_id=file.feed_id,
             merchant_account=account,
         )
+
+
+@contextmanager
+def _going_on_with(file: FeedFile) -> Iterator[None]:
+    """Say of whatever goes wrong which file it is about. Raises Stalled."""
+    try:
+        yield
+    except (*ENDS_THE_TURN, VaultRefused, Refused, NotYet):
+        raise
+    except Exception as error:
+        raise Stalled(file, error) from error
 
 
 def _may_grow(refused: Refused, sealed: bytes) -> bool:

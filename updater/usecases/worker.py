@@ -86,6 +86,8 @@ class Worker:
             tasks.create_task(turns.when(self.enrolled, "ask", ask))
             tasks.create_task(turns.every(self.poll_interval, "listen", self.cycle.listen))
             tasks.create_task(turns.when(self.woken, "dispatch", self.cycle.dispatch))
+            often = turns.every(self.poll_interval, "dispatch", self.cycle.dispatch_new)
+            tasks.create_task(often)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ roles:
   updater:
     allow: [stream_credentials, apply_updates, revert_updates, read, reveal, fingerprint]
     purposes: [updater_inquiry]
-  operator: {allow: [keys, audit, tenants, status, revert_updates, approve]}
+  operator: {allow: [keys, audit, tenants, read, status, revert_updates, approve]}
 """
 
 

@@ -36,10 +36,10 @@ OK, PD, NF = "OK", "PERMISSION_DENIED", "NOT_FOUND"
 TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "Tokenize": (OK, PD, PD, PD, OK, OK),
     "BatchTokenize": (OK, PD, PD, PD, OK, OK),
-    "GetCard": (OK, PD, OK, PD, OK, NF),
-    "BatchGetCards": (OK, PD, OK, PD, OK, OK),
+    "GetCard": (OK, PD, OK, OK, OK, NF),
+    "BatchGetCards": (OK, PD, OK, OK, OK, OK),
     "ListCards": (PD, PD, OK, PD, OK, OK),
-    "ListCardVersions": (OK, PD, OK, PD, OK, NF),
+    "ListCardVersions": (OK, PD, OK, OK, OK, NF),
     "UpdateCard": (OK, PD, PD, PD, OK, NF),
     "SetCardStatus": (PD, PD, PD, OK, OK, NF),
     "ReportDecline": (OK, PD, PD, PD, OK, NF),

@@ -72,6 +72,16 @@ async def test_each_identity_may_do_what_its_roles_allow(tmp_path: Path) -> None
     assert found == TABLE
 
 
+DECIDING: Final = frozenset(
+    {"ApproveFeedFile", "RejectFeedFile", "PauseChannel", "ResumeChannel", "ResolveException"}
+)
+
+
+def test_who_may_set_a_cards_status_decides_about_no_file_and_no_channel() -> None:
+    allowed = {short(route): route.permissions for route in ROUTES if short(route) in DECIDING}
+    assert allowed == dict.fromkeys(DECIDING, frozenset({"approve"}))
+
+
 async def test_who_is_nobody_or_names_no_tenant_of_theirs_gets_nowhere(tmp_path: Path) -> None:
     doors: Mapping[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
         "nobody": ("nobody", (), "UNAUTHENTICATED"),

@@ -47,4 +47,4 @@ def test_what_is_given_is_kept() -> None:
 
 def test_the_updater_has_its_own() -> None:
     found = resources(shape("everything"), "updater")
-    assert found["requests"]["memory"] == found["limits"]["memory"] == "384Mi"
+    assert found["requests"]["memory"] == found["limits"]["memory"] == "1Gi"

@@ -8,6 +8,7 @@ import pytest
 from cardvault.updater.v1 import feed_service_pb2 as f
 from cardvault.updater.v1 import updater_service_pb2 as u
 from cardvault.vault.v1 import update_pb2
+from structlog.testing import capture_logs
 
 from tests.doubles.updater_requests import kept_file
 from tests.doubles.updater_site import CHANNEL, DEADLINE, Site, reason, rid, updater_site
@@ -119,7 +120,7 @@ async def test_a_replay_needs_the_bytes_and_a_channel_that_works(tmp_path: Path)
         assert await refused(feeds.ReplayFeedFile(trial, timeout=DEADLINE)) == gone
 
 
-async def test_a_file_is_taken_back_after_a_trial_and_only_once(tmp_path: Path) -> None:
+async def test_a_file_is_taken_back_after_a_trial_and_once(tmp_path: Path) -> None:
     async with updater_site(tmp_path) as site:
         token = await site.card("shop")
         await site.asked()
@@ -135,6 +136,8 @@ async def test_a_file_is_taken_back_after_a_trial_and_only_once(tmp_path: Path) 
         assert [(each.undone, each.count) for each in done.counts] == [(f.UNDONE_REVERTED, 1)]
         assert done.feed_file.state == f.FEED_FILE_STATE_REVERTED
         assert done.feed_file.HasField("revert_time")
+        assert done.feed_file.reverted_by == "spiffe://demo/operator"
+        assert done.feed_file.revert_reason == request.reason
         shown = await site.revealed(token)
         assert shown.masked.credential_version == 3
         assert (shown.card.expiry_month, shown.card.expiry_year) == (11, 2027)
@@ -142,10 +145,17 @@ async def test_a_file_is_taken_back_after_a_trial_and_only_once(tmp_path: Path) 
         assert [each.undone for each in again.counts] == [f.UNDONE_ALREADY_REVERTED]
         assert await version(site, token) == 3
         state = (grpc.StatusCode.FAILED_PRECONDITION, "FEED_FILE_STATE")
-        assert await refused(feeds.RevertFeedFile(revert(feed_id), timeout=DEADLINE)) == state
+        again = await feeds.RevertFeedFile(revert(feed_id, reason="sure?"), timeout=DEADLINE)
+        assert [each.undone for each in again.counts] == [f.UNDONE_ALREADY_REVERTED]
+        assert again.feed_file.revert_reason == request.reason
         assert await refused(feeds.ReplayFeedFile(replay(feed_id), timeout=DEADLINE)) == state
         held = await kept_file(site, FeedState.HELD)
-        assert await refused(feeds.RevertFeedFile(revert(held), timeout=DEADLINE)) == state
+        with capture_logs() as lines:
+            assert await refused(feeds.RevertFeedFile(revert(held), timeout=DEADLINE)) == state
+            assert await refused(feeds.ReplayFeedFile(replay(held), timeout=DEADLINE)) == state
+            await feeds.RevertFeedFile(revert(feed_id), timeout=DEADLINE)
+        said = [line["subject"] for line in lines if line["event"] == "decided"]
+        assert said == [feed_id]  # what was refused was not decided
 
 
 async def test_a_vault_that_is_away_leaves_a_file_applied(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from cards.outcomes import Outcome
-from tests.doubles.updater_case import Case, asked, number
+from tests.doubles.updater_case import LATER, Case, asked, number
 from updater.domain.dispositions import Disposition
-from updater.domain.feed import Counted, FeedState
+from updater.domain.feed import Counted, FeedState, IncidentState
 from updater.domain.inquiry import InquiryState
 from updater.domain.mapping import CYBERSOURCE, GP_BIGBATCH, MES_AUS
+from updater.usecases.ports_store import RequestMark
 from updater.usecases.take_in import Taken
 
 CLOSED = Counted(Outcome.CLOSED, Disposition.APPLIED)
@@ -153,3 +154,58 @@ async def test_contradicting_rows_are_the_same_on_every_run(tmp_path: Path) -> N
             Counted(Outcome.CONTACT_CARDHOLDER, Disposition.CONFLICT): 1,
             CLOSED: 1,
         }
+
+
+TWICE = "CONFLICT:ANSWERED_TWICE"
+SINCE = f"{TWICE}:ANSWERED_SINCE"
+
+
+@pytest.mark.parametrize("name", [CYBERSOURCE, GP_BIGBATCH, MES_AUS])
+@pytest.mark.parametrize("what", ["closed", "contact", "expiry"])
+async def test_a_further_file_settles_what_rows_contradicted_each_other_about(
+    tmp_path: Path, name: str, what: str
+) -> None:
+    """One of the two rows, to the letter, or a third thing: it is the answer."""
+    async with asked(tmp_path, name, cards=2) as case:
+        both = case.row("closed", 0), case.row("contact", 0)
+        await case.taken(*both, case.row("closed", 1))
+        assert len(case.world.vault.told) == 1
+        assert [each.reason for each in await case.incidents()] == [TWICE] * 2
+        new = {"new_expiry": LATER} if what == "expiry" else {}
+        assert await case.taken(case.row(what, 0, **new)) == {Taken.APPLIED: 1}
+        assert len(case.world.vault.told) == 2
+        # That two things were said is still for a person to look at.
+        assert [each.reason for each in await case.incidents()] == [SINCE] * 2
+        conflicts = Counted(Outcome.CLOSED, Disposition.CONFLICT)
+        assert (await case.counts())[conflicts] == 1
+
+
+@pytest.mark.parametrize("name", [CYBERSOURCE, MES_AUS])
+async def test_a_settled_contradiction_is_settled(tmp_path: Path, name: str) -> None:
+    async with asked(tmp_path, name, cards=1) as case:
+        both = case.row("closed"), case.row("contact")
+        await case.taken(*both)
+        await case.taken(*both)  # says no more than before
+        assert case.untouched()
+        assert [each.reason for each in await case.incidents()] == [TWICE] * 4
+        await case.taken(case.row("contact"))
+        assert await case.taken(case.row("closed")) == {Taken.QUARANTINED: 1}
+        assert (await reasons(case))[-1] == "BATCH_REUSED"
+        told = len(case.world.vault.told)
+        assert await case.taken(case.row("contact")) == {Taken.APPLIED: 1}
+        assert len(case.world.vault.told) == told == 1
+        assert [each.reason for each in await case.incidents()][:4] == [SINCE] * 4
+
+
+async def test_an_operators_word_about_a_contradiction_stays(tmp_path: Path) -> None:
+    async with asked(tmp_path, cards=1) as case:
+        await case.taken(case.row("closed"), case.row("contact"))
+        store = case.updater.ports.stores.incidents
+        first, _ = await case.incidents()
+        mark = RequestMark("demo", "ann", "r-1", "digest")
+        await store.settle(first.exception_id, IncidentState.RESOLVED, "asked", at=1, mark=mark)
+        await case.taken(case.row("closed"))
+        found = await store.get(first.exception_id)
+        assert found is not None
+        assert (found.reason, found.resolution) == (TWICE, "asked")
+        assert [each.reason for each in await case.incidents()] == [SINCE]

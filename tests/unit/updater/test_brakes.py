@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from cards.brands import Brand
 from cards.luhn import check_digit
 from cards.outcomes import Outcome
 from tests.doubles.updater_case import LATER, Case, asked, number
+from tests.doubles.updater_world import make_world
 from updater.domain.bounds import Bounds
 from updater.domain.dispositions import Disposition
 from updater.domain.feed import Counted, ExceptionKind, FeedState, IncidentState
@@ -60,7 +62,7 @@ async def test_answers_nobody_asked_for_are_held_until_they_are_released(
         (file,) = await case.files()
         assert (file.state, file.reason) == (FeedState.HELD, "UNASKED_ANSWERS")
         (incident,) = await case.incidents(ExceptionKind.FILE_HELD)
-        assert (incident.feed_id, incident.reason) == (file.feed_id, "UNASKED_ANSWERS")
+        assert (incident.feed_id, incident.reason) == (file.feed_id, "UNASKED_ANSWERS:1")
         assert (incident.tenant, incident.channel) == ("demo", name)
         assert (await case.listen()).taken == {Taken.HELD: 1}
         assert case.untouched()
@@ -256,3 +258,53 @@ async def test_a_test_number_of_another_brand_is_one_all_the_same(tmp_path: Path
     async with asked(tmp_path, takes_test_numbers=False) as case:
         await case.taken(case.row("new", new_number=number(1, Brand.MASTERCARD)))
         assert case.untouched()
+
+
+async def test_a_hold_says_everything_that_is_out_of_bounds_and_by_how_much(
+    tmp_path: Path,
+) -> None:
+    bounds = Bounds(closed_share=0.5, from_records=4)
+    async with asked(tmp_path, cards=4, bounds=bounds) as case:
+        rows = [case.row("closed", at) for at in range(3)]
+        stranger = case.by_number("new", number(9), new_number=number(8))
+        assert await case.taken(*rows, stranger) == {Taken.HELD: 1}
+        (file,) = await case.files()
+        (incident,) = await case.incidents()
+        assert file.reason == "UNASKED_ANSWERS"
+        assert incident.reason == "UNASKED_ANSWERS:1,CLOSED_SHARE:3/4"
+
+
+async def test_a_pause_while_a_file_is_written_keeps_it_from_being_sent(tmp_path: Path) -> None:
+    world = make_world(tmp_path, lambda _: None)
+    world.vault.add("tok_0")
+    async with world.running() as updater:
+        pauses, real = updater.ports.stores.pauses, type(world.vault).reveal
+
+        async def reveal(tenant: str, tokens: Sequence[str]) -> Any:
+            rest = Pause(world.channel.name, "demo", "looking", "operator", 1)
+            await pauses.pause(rest, mark())
+            return await real(world.vault, tenant, tokens)
+
+        world.vault.reveal = reveal  # type: ignore[method-assign]
+        report = await updater.ask()
+        assert (report.inquiries, world.acquirer.collect()) == (0, [])
+        await pauses.resume(world.channel.name, "demo", at=2, mark=mark())
+        await updater.channels[0].cycle.dispatch()
+        assert len(world.acquirer.collect()) == 1
+
+
+async def test_a_chain_that_begins_in_the_shadow_stays_in_it(tmp_path: Path) -> None:
+    async with asked(tmp_path / "first") as case:
+        begins = case.questions[0].number.reveal()[:8]
+    first, second, third = (number(at, Brand.MASTERCARD) for at in (1, 2, 3))
+    async with asked(tmp_path / "second", shadow=Shadow(bins=frozenset({begins}))) as case:
+        assert case.questions[0].number.reveal().startswith(begins)
+        rows = (
+            case.by_number("new", second, new_number=third, new_expiry=LATER),
+            case.row("new", 0, new_number=first, new_expiry=LATER),
+            case.by_number("new", first, new_number=second, new_expiry=LATER),
+        )
+        assert await case.taken(*rows) == {Taken.APPLIED: 1}
+        counts = await case.counts()
+        assert counts.total() == 3
+        assert all(each.shadow for each in counts)

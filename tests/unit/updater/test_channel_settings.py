@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from updater.config import UpdaterConfig
 from updater.domain.bounds import Bounds
 from updater.domain.mapping import CYBERSOURCE, GP_BIGBATCH, MES_AUS
 from updater.domain.shadow import Shadow
+from updater.files.answers import AskRecord, RequestHead, YearMonth
+from updater.files.codec import CODECS
+from updater.files.digits import Digits
+from updater.files.mes_records import TRAILER
 
 SECRET = "4111111111111111"
+MADE = 1_600_000_000_000_000  # µs: in 2020
 
 
 def channel(**changes: Any) -> dict[str, Any]:
@@ -109,6 +115,18 @@ BAD: dict[str, tuple[object, str]] = {
         {"channels": [channel(), channel(name="two", exchange_directory="/x/one/two")]},
         "exchange directory",
     ),
+    "a directory by another way": (
+        {"channels": [channel(), channel(name="two", exchange_directory="/x/y/../one")]},
+        "exchange directory",
+    ),
+    "more than a file holds": (
+        {"channels": [channel(records_per_file=80_001)]},
+        "one: records_per_file is at most 80000 in the format cybersource-au-csv",
+    ),
+    "more than a trailer counts": (
+        {"channels": [channel(format=MES_AUS, brands=["VISA"], records_per_file=750_001)]},
+        "one: records_per_file is at most 750000 in the format mes-aus-124",
+    ),
     "no segment": (
         {"channels": [channel(format=GP_BIGBATCH, brands=["VISA"], segments={"M": "1"})]},
         "segments need V",
@@ -133,6 +151,55 @@ def test_a_mistake_is_refused_in_a_sentence(tmp_path: Path, kind: str) -> None:
     shown = SECRET in told
     assert not shown
     assert sentence in told
+
+
+@pytest.mark.parametrize("below", ["", "further/down"], ids=["itself", "nested"])
+def test_a_link_is_no_other_directory(tmp_path: Path, below: str) -> None:
+    exchange, link = tmp_path / "exchange", tmp_path / "link"
+    exchange.mkdir()
+    link.symlink_to(exchange, target_is_directory=True)
+    channels = [
+        channel(exchange_directory=str(exchange)),
+        channel(name="two", exchange_directory=str(link / below)),
+    ]
+    with pytest.raises(ConfigInvalid, match="exchange directory"):
+        load(tmp_path, {"channels": channels})
+
+
+def test_links_that_lead_in_a_circle_are_left_to_who_uses_them(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    channels = [
+        channel(exchange_directory=str(tmp_path / "a")),
+        channel(name="two", exchange_directory=str(tmp_path / "c")),
+    ]
+    assert len(load(tmp_path, {"channels": channels}).made_channels) == 2
+
+
+def test_the_one_channel_without_a_file_has_the_same_bound() -> None:
+    with pytest.raises(ConfigInvalid, match="records_per_file is at most 80000"):
+        UpdaterConfig.load(records_per_file=80_001)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_what_a_channel_may_ask_can_be_written_and_answered(name: str) -> None:
+    codec = CODECS[name]
+
+    def written(count: int, number: Digits) -> int:
+        out, asks = BytesIO(), [AskRecord("A" * 24, number, YearMonth(2027, 1), Brand.VISA)] * count
+        batch = "1" * codec.batch_digits
+        network, segment = ("V", "88") if codec.one_network_per_file else ("", "")
+        head = RequestHead("m" * 12, batch, "a@b.c", MADE, network=network, segment=segment)
+        codec.write_request(head, asks, count, out)
+        return len(out.getvalue())
+
+    one = written(1, Digits("4" * 19))
+    each = written(2, Digits("4" * 19)) - one
+    assert one + each * codec.most_questions <= codec.max_bytes
+    answer = {CYBERSOURCE: 120, GP_BIGBATCH: 82, MES_AUS: 126}[name]
+    assert 1_000 + answer * codec.most_questions <= codec.max_bytes
+    if name == MES_AUS:
+        TRAILER.pack({"record_count": str(codec.most_questions)})
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ async def test_while_the_first_rests_the_next_one_asks(tmp_path: Path) -> None:
     assert await asked_by(world) == {"visa": [], "rest": [Brand.MASTERCARD, Brand.VISA]}
 
 
+async def test_each_channel_names_the_accounts_that_it_needs_an_id_of(tmp_path: Path) -> None:
+    world = two(tmp_path)
+    for card in world.vault.cards.values():
+        card.covered = frozenset({"shop:with:colons"})
+    assert await asked_by(world) == {"visa": [], "rest": []}
+    async with world.running() as updater:
+        found = await open_incidents(updater, ExceptionKind.CARD_NOT_ASKED)
+    assert {each.channel for each in found} == {"visa", "rest"}
+
+
 async def test_a_wish_for_one_channel_is_not_the_others(tmp_path: Path) -> None:
     world = two(tmp_path)
     async with world.running() as updater:

@@ -61,6 +61,7 @@ async def test_a_held_file_waits_and_is_applied_once_approved(tmp_path: Path) ->
         shown: Any = (await feeds.ApproveFeedFile(request, timeout=DEADLINE)).feed_file
         assert shown.hold.decided_by == "spiffe://demo/operator"
         assert shown.hold.reason == f.HOLD_REASON_CLOSED_SHARE
+        assert (shown.hold.rejected, shown.hold.decision) == (False, "seen")
         done = await site.file_in(f.FEED_FILE_STATE_APPLIED)
         assert [(each.outcome, each.disposition) for each in done.counts] == [
             (update_pb2.UPDATE_OUTCOME_CLOSED, update_pb2.DISPOSITION_APPLIED)
@@ -101,6 +102,7 @@ async def test_a_rejected_file_is_quarantined_and_changes_nothing(tmp_path: Path
         assert shown.state == f.FEED_FILE_STATE_QUARANTINED
         assert shown.quarantine.reason == "REJECTED_BY_OPERATOR"
         assert not shown.quarantine.HasField("offset")
+        assert (shown.hold.rejected, shown.hold.decision) == (True, "not theirs")
         assert shown.hold.decided_by == "spiffe://demo/operator"
         late = await refused(feeds.ApproveFeedFile(approval(file), timeout=DEADLINE))
         assert late == (grpc.StatusCode.FAILED_PRECONDITION, "FEED_FILE_STATE")
@@ -187,6 +189,28 @@ async def test_an_exception_is_shown_with_its_card_masked_and_settled_once(tmp_p
         )
         listed = await feeds.ListExceptions(f.ListExceptionsRequest(), timeout=DEADLINE)
         assert not listed.exceptions
+
+
+async def test_who_may_audit_only_sees_the_exception_without_its_card(tmp_path: Path) -> None:
+    async with updater_site(tmp_path) as site:
+        policy = site.config.policy
+        rights = "keys, audit, tenants, read, status"
+        text = policy.read_text()
+        assert rights in text
+        policy.write_text(text.replace(rights, rights.replace("read, ", "")))
+        number = await kept_exception(site, "feed_1", token=await site.card("shop"))
+        get = f.GetExceptionRequest(exception_id=str(number))
+
+        async def shown(name: str) -> Any:
+            _, feeds = await site.stubs(name)
+            return (await feeds.GetException(get, timeout=DEADLINE)).exception
+
+        async def taken_up() -> bool:
+            return not (await shown("operator")).HasField("card")
+
+        await until(taken_up)
+        assert (await shown("operator")).token
+        assert (await shown("app")).card.last4
 
 
 async def test_exceptions_are_readable_while_the_vault_is_away(tmp_path: Path) -> None:

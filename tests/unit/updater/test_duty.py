@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.updater_rows import a_file
 from tests.doubles.updater_duty import HandDuty
 from updater.adapters.exchange_directory import ExchangeDirectory
 from updater.adapters.exchange_on_duty import ExchangeOnDuty
@@ -37,8 +38,8 @@ async def turns() -> None:
 
 
 async def test_work_is_done_on_duty_and_cancelled_off_it() -> None:
-    duty, work, told = HandDuty(), Work(), list[bool]()
-    running = asyncio.ensure_future(work_while_on_duty(duty, work, told.append))
+    duty, work, told, busy = HandDuty(), Work(), list[bool](), asyncio.Lock()
+    running = asyncio.ensure_future(work_while_on_duty(duty, work, told.append, busy))
     await turns()
     assert (work.begun, told) == (0, [])
     for number in (1, 2):
@@ -56,12 +57,51 @@ async def test_work_is_done_on_duty_and_cancelled_off_it() -> None:
     assert work.ended == 3
 
 
+async def test_what_another_one_wants_is_left_between_two_turns() -> None:
+    duty, work, told, busy = HandDuty(), Work(), list[bool](), asyncio.Lock()
+    running = asyncio.ensure_future(work_while_on_duty(duty, work, told.append, busy))
+    duty.take()
+    await turns()
+    async with busy:  # a turn
+        duty.want()
+        await turns()
+        assert (work.ended, told) == (0, [True])
+    await turns()
+    assert (work.ended, told) == (1, [True, False])
+    async with asyncio.timeout(1):
+        await busy.acquire()
+    busy.release()
+    duty.take()  # and it may come back
+    await turns()
+    assert (work.begun, work.ended) == (2, 1)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_what_is_wanted_no_more_is_kept() -> None:
+    duty, work, busy = HandDuty(), Work(), asyncio.Lock()
+    running = asyncio.ensure_future(work_while_on_duty(duty, work, lambda _: None, busy))
+    duty.take()
+    async with busy:
+        duty.want()
+        await turns()
+        duty.want(wanted=False)
+    await turns()
+    assert (work.begun, work.ended) == (1, 0)
+    assert not busy.locked()
+    duty.want()
+    await turns()
+    assert work.ended == 1
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def test_what_fails_in_the_work_is_not_kept_quiet() -> None:
     async def fails() -> None:
         raise ConnectionError
 
     with pytest.raises(ExceptionGroup):
-        await work_while_on_duty(Alone(), fails, lambda _: None)
+        await work_while_on_duty(Alone(), fails, lambda _: None, asyncio.Lock())
 
 
 async def test_alone_is_always_on_duty() -> None:
@@ -94,7 +134,7 @@ async def test_off_duty_the_exchange_is_read_and_not_changed(tmp_path: Path) -> 
     changes = (
         lambda: exchange.stage("b", b"sealed"),
         lambda: exchange.send("b"),
-        lambda: exchange.shelve("a", Shelf.DONE),
+        lambda: exchange.shelve("a", Shelf.DONE, a_file(name="a")),
         lambda: exchange.purge(timedelta(0)),
     )
     before = files(tmp_path)
@@ -106,5 +146,5 @@ async def test_off_duty_the_exchange_is_read_and_not_changed(tmp_path: Path) -> 
     for change in changes[:3]:
         await change()
     assert (tmp_path / "outbox" / "b").exists()
-    assert (tmp_path / "done" / "a").exists()
+    assert (tmp_path / "done" / "a~feed_1").exists()
     assert await exchange.purge(timedelta(days=-1)) == 2

@@ -8,7 +8,7 @@ from typing import Final
 from tests.doubles.operator_terminal import at_work
 from tests.doubles.updater_requests import kept_exception, kept_file
 from tests.doubles.updater_site import CHANNEL
-from updater.domain.feed import FeedState
+from updater.domain.feed import ExceptionKind, FeedState, Incident
 
 GUIDE: Final = Path(__file__).parents[3] / "docs" / "howto" / "updater.md"
 NEEDS_NOTHING: Final = ("check-config", "feeds", "exceptions", "channels")
@@ -29,7 +29,12 @@ async def test_the_guide_can_be_followed(tmp_path: Path) -> None:
         token = await site.card("shop")
         await site.asked()
         feed_id = (await site.fed()).feed_file_id
+        lost = await kept_file(site, FeedState.HELD)
+        gone = Incident(ExceptionKind.FILE_MISSING, f"{lost}/1", "NOT_IN_THE_INBOX", opened_at=1)
+        await site.stores.feeds.missing(lost, gone)
         meant = {
+            "$LOST": lost,
+            "$STUCK": await kept_file(site, FeedState.VALIDATED),
             "$FILE": feed_id,
             "$HELD": await kept_file(site, FeedState.HELD),
             "$WRONG": await kept_file(site, FeedState.HELD),

@@ -92,7 +92,9 @@ async def test_a_file_is_replayed_and_taken_back_by_command(tmp_path: Path) -> N
         assert done["counts"] == [{"undone": "UNDONE_REVERTED", "count": "1"}]
         assert (await site.revealed(token)).masked.credential_version == 3
         assert "REVERTED" in await give("feeds")
-        assert "FEED_FILE_STATE" in await give("feeds", "revert", feed_id, *said, code=1)
+        assert "a mistake of the acquirer's" in await give("feeds", "show", feed_id)
+        assert "ALREADY_REVERTED" in await give("feeds", "revert", feed_id, *said)
+        assert "FEED_FILE_STATE" in await give("feeds", "replay", feed_id, *said, code=1)
 
 
 async def test_channels_are_listed_paused_and_resumed(tmp_path: Path) -> None:

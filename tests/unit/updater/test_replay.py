@@ -126,6 +126,41 @@ async def test_what_repeats_an_earlier_file_of_the_batch_stays_unsaid(tmp_path: 
     assert [update.ordinal for update in heard] == [2]
 
 
+@pytest.mark.parametrize("crash", [None, "before", "after"])
+async def test_a_file_is_replayed_though_others_came_under_its_name(
+    tmp_path: Path, crash: str | None
+) -> None:
+    world = make_world(tmp_path, new_number)
+    for number in range(2):
+        world.vault.add(f"tok_{number}")
+    async with world.running() as updater:
+        await updater.ask()
+    (asked,) = world.acquirer.collect()
+    rows = world.acquirer.respond(asked)
+    for row in (rows[:1], rows[1:]):  # other bytes, and the same name
+        world.acquirer.answer(asked, row)
+        if crash is not None:
+            world.faults.arm_at("shelve", after=crash == "after")
+            with pytest.raises(Crash):
+                await listened(world)
+            world.faults.arm(None)
+        await listened(world)
+    assert not list((tmp_path / "exchange" / "inbox").iterdir())
+    async with world.running() as updater:
+        files = await files_of(updater)
+    assert len({file.name for file in files}) == 1
+    assert len(list((tmp_path / "exchange" / "done").iterdir())) == 2
+    for file in files:
+        _, brought = await replayed(world, file)
+        assert {counted.disposition for counted in brought} == {Disposition.DUPLICATE}
+
+
+async def listened(world: World) -> None:
+    async with world.running() as updater:
+        for _ in range(2):
+            await updater.listen()
+
+
 async def test_a_pause_stops_it_between_batches_and_the_rest_is_done_later(tmp_path: Path) -> None:
     world = make_world(tmp_path, new_number).with_channel(shadow=Shadow(everything=True))
     file = await applied(world)

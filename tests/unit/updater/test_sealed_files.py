@@ -79,7 +79,7 @@ async def test_plain_text_is_set_aside_and_does_not_stay_plain(tmp_path: Path, h
         case.deliver_sealed(content, "shop.1.au.response.pan.csv")
         file = await quarantined(case, "NOT_ENCRYPTED")
         assert file.sha256 != hashlib.sha256(content).hexdigest()
-        kept = case.world.root / "exchange" / "quarantine" / file.name
+        kept = case.world.root / "exchange" / "quarantine" / f"{file.name}~{file.feed_id}"
         number = case.inquiry.records[0].number.reveal().encode()
         assert number not in kept.read_bytes()
         # The same plain text once more, under this name and under another.

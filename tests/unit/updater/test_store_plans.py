@@ -35,6 +35,7 @@ from updater.usecases.ports_vault import CredentialPage
 
 KEY = (TENANT, "tok_1", "shop")
 HELD = a_file("feed_2", state=FeedState.HELD)
+MISSING = Incident(ExceptionKind.FILE_MISSING, "feed_1/46", "r", opened_at=46)
 Calls = Mapping[str, Callable[[Engine], Awaitable[object]]]
 
 
@@ -91,7 +92,10 @@ CALLS: Calls = {
     "feeds.record": lambda e: e.feeds.record("feed_1", [an_answer(1, "tok_1", "REFA")], at=45),
     "feeds.replayed": lambda e: e.feeds.replayed("feed_1", [an_answer(2, "tok_1", "")], at=45),
     "feeds.applied": lambda e: e.feeds.applied("feed_1", 46),
-    "feeds.reverted": lambda e: e.feeds.reverted("feed_1", at=47, mark=a_mark("r-1")),
+    "feeds.reverted": lambda e: e.feeds.reverted("feed_1", "mixed up", at=47, mark=a_mark("r-1")),
+    "feeds.unsettled": lambda e: e.feeds.unsettled("gp"),
+    "feeds.missing": lambda e: e.feeds.missing("feed_1", MISSING),
+    "feeds.found": lambda e: e.feeds.found("feed_1", 47),
     "feeds.release": _held,
     "feeds.report": lambda e: e.feeds.report("feed_1"),
     "feeds.answers": lambda e: e.feeds.answers("feed_1", after=(1, ""), limit=9),

@@ -18,6 +18,7 @@ class FailingAtFirst:
     def __init__(self, fails: int = 2) -> None:
         self.fails = fails
         self.asked = 0
+        self.sent_new = 0
         self.dispatched = asyncio.Event()
         self.done = asyncio.Event()
 
@@ -29,6 +30,10 @@ class FailingAtFirst:
         return CycleReport()
 
     async def listen(self) -> CycleReport:
+        return CycleReport()
+
+    async def dispatch_new(self) -> CycleReport:
+        self.sent_new += 1
         return CycleReport()
 
     async def dispatch(self) -> CycleReport:
@@ -146,3 +151,17 @@ async def test_channels_ask_again_once_there_are_new_enrolments() -> None:
     finally:
         for each in both:
             each.cancel()
+
+
+async def test_what_other_processes_open_is_sent_as_often_as_answers_are_looked_for() -> None:
+    cycle = FailingAtFirst(fails=0)
+    often = timedelta(milliseconds=5)
+    worker = Worker(cast("Cycle", cycle), HOUR, often, turns([]))
+    running = asyncio.ensure_future(worker.run())
+    try:
+        async with asyncio.timeout(5):
+            while cycle.sent_new < 3:  # noqa: ASYNC110 - a double has no events to wait for
+                await asyncio.sleep(0.005)
+        assert cycle.asked == 1
+    finally:
+        running.cancel()

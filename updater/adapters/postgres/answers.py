@@ -8,8 +8,15 @@ from typing import Any, Final
 import asyncpg
 
 from chassis.postgres.sql import Arguments, inserting
-from updater.adapters.consequences import HEARD, Answered, heard, incidents_of, replaying
-from updater.adapters.postgres.incidents import open_incidents
+from updater.adapters.consequences import (
+    HEARD,
+    Answered,
+    heard,
+    incidents_of,
+    replaying,
+    settled_by,
+)
+from updater.adapters.postgres.incidents import note_answered, open_incidents
 from updater.adapters.stored_feeds import NEW_ANSWER, answer_row
 from updater.domain.errors import FeedFileNotFound
 from updater.domain.feed import Answer
@@ -95,6 +102,7 @@ async def _tell(db: asyncpg.Connection, of: Answered, new: Sequence[Answer], at:
     await db.execute(_CLOSE, sorted({answer.reference for answer in new}))
     await db.execute(*_hearing(of, new, at))
     await open_incidents(db, incidents_of(of, new, at))
+    await note_answered(db, of.feed_id, settled_by(new))
 
 
 def _hearing(of: Answered, new: Sequence[Answer], at: int) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from updater.adapters.postgres.enrolments import PostgresEnrolments
 from updater.adapters.postgres.feeds import PostgresFeeds
 from updater.adapters.postgres.incidents import PostgresIncidents
 from updater.adapters.postgres.inquiries import PostgresInquiries
-from updater.adapters.postgres.lease import Leases
+from updater.adapters.postgres.leases import Leases
 from updater.adapters.postgres.outbox import Teller
 from updater.adapters.postgres.pauses import PostgresPauses
 from updater.usecases.ports import Duty

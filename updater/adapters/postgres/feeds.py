@@ -10,7 +10,14 @@ import asyncpg
 from chassis.postgres.sql import Arguments
 from updater.adapters.postgres.answers import record_answers, replay_answers
 from updater.adapters.postgres.database import Database
-from updater.adapters.postgres.files import count_looks, end_file, release_file, revert_file
+from updater.adapters.postgres.files import (
+    count_looks,
+    end_file,
+    find_file,
+    miss_file,
+    release_file,
+    revert_file,
+)
 from updater.adapters.postgres.incidents import open_incidents
 from updater.adapters.postgres.outbox import Teller
 from updater.adapters.stored_feeds import (
@@ -29,8 +36,9 @@ from updater.domain.feed import Answer, FeedFile, FeedReport, FeedState, Inciden
 from updater.usecases.ports_store import RequestMark
 
 _AFTER_ALL: Final = f"""
-  UPDATE feed_files SET state = $1, reason = $2, "offset" = $3, batch_id = $4, tenant = $5,
-    records = $6, part = $7, file_time = $8, decided_by = '', decided_at = NULL
+  UPDATE feed_files SET name = $11, state = $1, reason = $2, "offset" = $3, batch_id = $4,
+    tenant = $5, records = $6, part = $7, file_time = $8, decided_by = '', decided_at = NULL,
+    decision = ''
   WHERE feed_id = $9 AND state = 'QUARANTINED' AND ($7 = '' OR NOT EXISTS (
     SELECT 1 FROM feed_files AS o WHERE o.channel = $10 AND o.batch_id = $4 AND o.part = $7
       AND o.part <> '' AND o.state IN ({ADMITTED_STATES})))
@@ -38,14 +46,17 @@ _AFTER_ALL: Final = f"""
 """  # noqa: S608 - constants only
 _INSERT: Final = (
     f"INSERT INTO feed_files ({FEED_COLUMNS})"  # noqa: S608 - constants only
-    f" VALUES ({', '.join(f'${place}' for place in range(1, 20))})"
+    f" VALUES ({', '.join(f'${place}' for place in range(1, 24))})"
     " ON CONFLICT DO NOTHING RETURNING 1"
 )
 _ANSWERED: Final = (
     "SELECT DISTINCT a.reference, a.record_mac FROM feed_files AS f JOIN answers AS a"
     " ON a.feed_id = f.feed_id WHERE f.batch_id = $1 AND a.reference <> ''"
+    " AND f.state <> 'REVERTED' AND a.disposition <> 'NOT_SENT'"
+    " AND a.reason NOT IN ('ANSWERED_TWICE', 'REPEATED_ROW')"
 )
 _LAST: Final = "SELECT ordinal FROM answers WHERE feed_id = $1 ORDER BY ordinal DESC LIMIT 1"
+UNSETTLED_OF: Final = "channel = $1 AND state IN ('VALIDATED', 'HELD')"
 _COUNTS: Final = (
     "SELECT outcome, disposition, shadow, count(*) FROM answers WHERE feed_id = $1"
     " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
@@ -100,7 +111,15 @@ class PostgresFeeds:
     async def admit(self, file: FeedFile, incident: Incident | None = None) -> None:
         """Keep a good file, VALIDATED or HELD. Raises BatchAlreadyAnswered."""
         found = (file.state.value, file.reason, file.offset, file.batch_id, file.tenant)
-        again = (*found, file.records, file.part, file.file_time, file.feed_id, file.channel)
+        again = (
+            *found,
+            file.records,
+            file.part,
+            file.file_time,
+            file.feed_id,
+            file.channel,
+            file.name,
+        )
 
         async def work(db: asyncpg.Connection) -> None:
             kept = await db.fetch(_AFTER_ALL, *again) or await db.fetch(_INSERT, *feed_row(file))
@@ -113,6 +132,18 @@ class PostgresFeeds:
                 await open_incidents(db, [incident])
 
         await self._database.run(work)
+
+    async def unsettled(self, channel: str) -> Sequence[FeedFile]:
+        """Return a channel's UNSETTLED files."""
+        return await self._select(UNSETTLED_OF, (channel,))
+
+    async def missing(self, feed_id: str, incident: Incident) -> None:
+        """Note that an UNSETTLED file is missing, and open the exception that says so."""
+        await self._database.run(lambda db: miss_file(db, feed_id, incident))
+
+    async def found(self, feed_id: str, at: int) -> FeedFile:
+        """Note that a missing file is there again, and resolve its exception."""
+        return await self._database.run(lambda db: find_file(db, feed_id, at))
 
     async def release(
         self, feed_id: str, state: FeedState, resolution: str, *, at: int, mark: RequestMark
@@ -144,9 +175,11 @@ class PostgresFeeds:
         """Note that every answer of a file has its disposition."""
         await self._database.run(lambda db: end_file(db, self._tell, feed_id, at))
 
-    async def reverted(self, feed_id: str, *, at: int, mark: RequestMark) -> FeedFile:
-        """Note that an APPLIED file was taken back. Raises as `release` does."""
-        return await self._database.run(lambda db: revert_file(db, self._tell, feed_id, at, mark))
+    async def reverted(self, feed_id: str, reason: str, *, at: int, mark: RequestMark) -> FeedFile:
+        """Note that an APPLIED file was taken back, by whom and why. Raises as `release` does."""
+        return await self._database.run(
+            lambda db: revert_file(db, self._tell, feed_id, reason, at, mark)
+        )
 
     async def report(self, feed_id: str) -> FeedReport:
         """Return a file's counts per outcome and disposition. Raises FeedFileNotFound."""

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from chassis.postgres.sql import Arguments, inserting
-from updater.adapters.consequences import settles_alike
+from updater.adapters.consequences import ANSWERED_SINCE, settles_alike
 from updater.adapters.postgres.database import Database
 from updater.adapters.postgres.requests import remember
 from updater.adapters.stored_feeds import INCIDENT_COLUMNS, NEW_INCIDENT, incident, incident_row
@@ -22,14 +22,27 @@ _SETTLE: Final = (
     "UPDATE exceptions SET dismissed = $1, resolution = $2, resolved_at = $3, resolved_by = $4"
     " WHERE exception_id = $5"
 )
-_SETTLE_HELD: Final = (
+_SETTLE_STANDING: Final = (
     "UPDATE exceptions SET resolution = $1, resolved_at = $2, resolved_by = $3"
-    " WHERE kind = 'FILE_HELD' AND subject = $4 AND resolved_at IS NULL"
+    " WHERE kind IN ('FILE_HELD', 'APPLY_REFUSED') AND subject = $4 AND resolved_at IS NULL"
+)
+
+
+# Its subjects are FILE/TIME; the sign after the slash is the zero.
+_SETTLE_MISSING: Final = (
+    "UPDATE exceptions SET resolution = $1, resolved_at = $2, resolved_by = $3"
+    " WHERE kind = 'FILE_MISSING' AND subject > $4 || '/' AND subject < $4 || '0'"
+    " AND resolved_at IS NULL"
+)
+_ANSWERED_SINCE: Final = (
+    "UPDATE exceptions SET reason = $1 WHERE kind = 'ANSWER_NOT_APPLIED' AND resolved_at IS NULL"
+    " AND subject IN (SELECT concat(a.feed_id, '/', a.ordinal, '/', a.token) FROM answers AS a"
+    " WHERE a.reference = ANY($2::text[]) AND a.reason = 'ANSWERED_TWICE' AND a.feed_id <> $3)"
 )
 
 
 async def open_incidents(db: asyncpg.Connection, incidents: Sequence[Incident]) -> None:
-    """Open exceptions inside a transaction; none of a kind and subject that are there."""
+    """Open exceptions inside a transaction; none of a kind and subject that are open."""
     if incidents:
         arguments = Arguments()
         rows = [incident_row(each) for each in incidents]
@@ -37,11 +50,24 @@ async def open_incidents(db: asyncpg.Connection, incidents: Sequence[Incident]) 
         await db.execute(f"{sql} ON CONFLICT DO NOTHING", *arguments.values)
 
 
-async def settle_held(
+async def settle_standing(
     db: asyncpg.Connection, feed_id: str, resolution: str, at: int, by: str
 ) -> None:
-    """Settle the exception of a held file inside a transaction, if it still waits."""
-    await db.execute(_SETTLE_HELD, resolution, at, by, feed_id)
+    """Settle what says that a file is held, or can't be applied, inside a transaction."""
+    await db.execute(_SETTLE_STANDING, resolution, at, by, feed_id)
+
+
+async def settle_missing(
+    db: asyncpg.Connection, feed_id: str, resolution: str, at: int, by: str
+) -> None:
+    """Settle the exception of a missing file inside a transaction, if it still waits."""
+    await db.execute(_SETTLE_MISSING, resolution, at, by, feed_id)
+
+
+async def note_answered(db: asyncpg.Connection, feed_id: str, references: Sequence[str]) -> None:
+    """Say of other files' contradictions inside a transaction that a file has settled them."""
+    if references:
+        await db.execute(_ANSWERED_SINCE, ANSWERED_SINCE, references, feed_id)
 
 
 class PostgresIncidents:
@@ -51,7 +77,7 @@ class PostgresIncidents:
         self._database: Final = database
 
     async def open(self, incident: Incident) -> None:
-        """Open an exception; nothing if one of its kind and subject is there."""
+        """Open an exception; nothing if one of its kind and subject is open."""
         await self._database.run(lambda db: open_incidents(db, [incident]))
 
     async def get(self, exception_id: int) -> Incident | None:

@@ -18,6 +18,7 @@ from updater.adapters.postgres.questions import (
     drop_questions,
     keep_questions,
     merge_questions,
+    not_awaited,
 )
 from updater.adapters.postgres.requests import KNOWN, key_of, remember, subject_of
 from updater.adapters.stored import INQUIRY_COLUMNS
@@ -86,12 +87,15 @@ class PostgresInquiries:
 
     async def create(
         self, inquiry: Inquiry, questions: Sequence[Question], mark: RequestMark | None = None
-    ) -> None:
-        """Keep a new inquiry; its cards are from now on awaited. Raises RequestIdReused."""
+    ) -> bool:
+        """Keep a new inquiry of what nobody else asks; tell whether. Raises RequestIdReused."""
 
-        async def work(db: asyncpg.Connection) -> None:
+        async def work(db: asyncpg.Connection) -> bool:
+            free = await not_awaited(db, inquiry, questions)
+            if questions and not free:
+                return False
             if mark is not None and await remember(db, mark, inquiry.batch_id, inquiry.created_at):
-                return
+                return False
             await db.execute(
                 _ADD,
                 inquiry.batch_id,
@@ -104,11 +108,12 @@ class PostgresInquiries:
                 inquiry.wire_batch,
                 inquiry.network,
             )
-            await add_questions(db, inquiry, questions)
+            await add_questions(db, inquiry, free)
             kind = EventType.INQUIRY_CREATED
             await self._tell.inquiry(db, inquiry.batch_id, kind, inquiry.created_at)
+            return True
 
-        await self._database.run(work)
+        return await self._database.run(work)
 
     async def by_request(self, mark: RequestMark) -> Inquiry | None:
         """Return what this very request has created. Raises RequestIdReused."""

@@ -4,12 +4,13 @@ The number is the fence: whoever takes the lease counts it up, and every transac
 compares it before anything else, which locks the lease's row. So a process that was paused for
 longer than the lease finds its next write refused, however late it wakes up; and nobody takes over
 while a transaction is under way. Clocks decide only how soon a lease is taken over.
+
+How processes share several leases is in `leases.py` and `sharing.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from typing import Any, Final
@@ -52,15 +53,17 @@ _log = structlog.get_logger("updater")
 class Lease:
     """`Duty`, and what a transaction compares. `span_s`: how long the lease lasts, in seconds."""
 
-    def __init__(self, name: str, link: Link, span_s: float = SPAN_S) -> None:
+    def __init__(self, name: str, link: Link, span_s: float = SPAN_S, holder: str = "") -> None:
         self.name: Final = name
         self._link: Final = link
         self._span_s: Final = span_s
         self._made = False
-        self._holder: Final = secrets.token_hex(8)
+        self._holder: Final = holder or secrets.token_hex(8)
+        self._wanted: Final = asyncio.Event()
         self._on: Final = asyncio.Event()
         self._off: Final = asyncio.Event()
         self._off.set()
+        self._leaving = False
         self._fence = 0
         self._until = 0.0
 
@@ -79,6 +82,17 @@ class Lease:
     async def lost(self) -> None:
         """Wait until it is no more."""
         await self._off.wait()
+
+    async def wanted(self) -> None:
+        """Wait until another process is to have it, as soon as the work can be left."""
+        await self._wanted.wait()
+
+    def want(self, *, wanted: bool) -> None:
+        """Say that another process is to have it, or no more."""
+        if wanted:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
 
     async def confirm(self) -> None:
         """Ask the database whether this process still works. Raises StandsBy, StoreUnavailable."""
@@ -102,6 +116,8 @@ class Lease:
 
     async def turn(self) -> None:
         """Renew the lease, or try to take it; a row that is locked is left for the next turn."""
+        if self._leaving:
+            return
         try:
             if self.held:
                 await self._renew()
@@ -134,16 +150,32 @@ class Lease:
             self._until = asked + self._span_s
             self._take(int(rows[0][0]))
 
+    async def hand_over(self) -> bool:
+        """Leave the work to another process now, if that still is to have it; tell whether."""
+        if not self._wanted.is_set():
+            return False
+        self._leaving = True  # until this has ended nobody may renew it
+        try:
+            # Before it is lost here: whoever waits for that cancels this.
+            await self._give_back(self._fence)
+        finally:
+            self._leaving = False
+        self._lose()
+        return True
+
     async def release(self) -> None:
         """Give the lease back, so that another process takes over at once."""
         if self.held:
             fence = self._fence
             self._lose()
-            try:
-                await self._link.write(RELEASE, (self.name, fence))
-            except StoreError as error:
-                problem = type(error).__name__
-                _log.warning("lease not given back", lease=self.name, error_type=problem)
+            await self._give_back(fence)
+
+    async def _give_back(self, fence: int) -> None:
+        try:
+            await self._link.write(RELEASE, (self.name, fence))
+        except StoreError as error:
+            problem = type(error).__name__
+            _log.warning("lease not given back", lease=self.name, error_type=problem)
 
     @property
     def _span_us(self) -> int:
@@ -175,37 +207,6 @@ class Lease:
         self._on.set()
 
     def _lose(self) -> None:
+        self._wanted.clear()
         self._on.clear()
         self._off.set()
-
-
-class Leases:
-    """All leases that this process asks for, by name; they take turns on one connection."""
-
-    def __init__(self, link: Link, span_s: float = SPAN_S) -> None:
-        self._link: Final = link
-        self._span_s: Final = span_s
-        self._leases: Final = dict[str, Lease]()
-        self._more: Final = asyncio.Event()
-
-    def of(self, name: str) -> Lease:
-        """Return a lease, which is asked for from now on if it is new."""
-        if name not in self._leases:
-            self._leases[name] = Lease(name, self._link, self._span_s)
-            self._more.set()
-        return self._leases[name]
-
-    async def keep(self) -> None:
-        """Take turns until cancelled: what is held comes first."""
-        while True:
-            self._more.clear()
-            for lease in sorted(self._leases.values(), key=lambda lease: not lease.held):
-                await lease.turn()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._span_s / 5):
-                    await self._more.wait()
-
-    async def release(self) -> None:
-        """Give all leases back, so that other processes take over at once."""
-        for lease in self._leases.values():
-            await lease.release()

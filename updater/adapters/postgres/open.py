@@ -16,7 +16,8 @@ from updater.adapters.engine import Engine
 from updater.adapters.postgres.address import Address
 from updater.adapters.postgres.benches import Benches, bench_over
 from updater.adapters.postgres.database import Plain, told
-from updater.adapters.postgres.lease import SPAN_S, Leases
+from updater.adapters.postgres.lease import SPAN_S
+from updater.adapters.postgres.leases import Leases
 from updater.adapters.postgres.outbox import Teller
 from updater.adapters.postgres.requests import PostgresRequests
 from updater.adapters.postgres.schema_version import SCHEMA
@@ -33,11 +34,17 @@ And one for each piece of work that it has: as many as channels, and one more.
 
 @asynccontextmanager
 async def open_postgres(
-    address: Address, encode: Encode = None, *, working: bool = True, span_s: float = SPAN_S
+    address: Address,
+    encode: Encode = None,
+    *,
+    working: bool = True,
+    sharing: bool = True,
+    span_s: float = SPAN_S,
 ) -> AsyncIterator[Engine]:
     """Connect, check the schema's revision, and yield all ports; close on exit.
 
-    Not `working`: only looks, and makes single small changes, and never asks for a lease. Without
+    Not `working`: only looks, and makes single small changes, and never asks for a lease. Not
+    `sharing`: takes every lease that is free, and keeps it: it is here to do all work once. Without
     `encode` nothing is told of: no outbox is kept. The schema is never changed here. Raises
     DatabaseTooNew where it is not this release's, StoreUnavailable where the server cannot be
     reached.
@@ -55,7 +62,7 @@ async def open_postgres(
         beside, aside, events = [Link(address) for _ in range(LINKS)]
         for link in (beside, aside, events):
             stack.push_async_callback(link.close)
-        leases, tell = Leases(aside, span_s), Teller(encode)
+        leases, tell = Leases(aside, span_s, sharing=sharing), Teller(encode)
         benches = Benches(address, reads, tell, leases)
         stack.push_async_callback(benches.close)
         if working:

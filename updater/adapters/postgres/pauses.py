@@ -35,15 +35,15 @@ class PostgresPauses:
         found = [pause(row) for row in await self._database.rows(_LASTING)]
         return {(each.channel, each.tenant): each for each in found}
 
-    async def pause(self, pause: Pause, mark: RequestMark) -> Pause:
+    async def pause(self, pause: Pause, mark: RequestMark) -> Pause | None:
         """Begin a pause, or return the one that lasts. Raises RequestIdReused."""
         key = (pause.channel, pause.tenant)
 
-        async def work(db: asyncpg.Connection) -> Pause:
+        async def work(db: asyncpg.Connection) -> Pause | None:
             if await remember(db, mark, "/".join(key), pause.paused_at) is None:
                 await db.execute(_BEGIN, *key, pause.reason, pause.paused_by, pause.paused_at)
             row = await db.fetchrow(_LASTS, *key)
-            return pause if row is None else Pause(*row)  # a late retry begins none
+            return None if row is None else Pause(*row)  # a late retry begins none
 
         return await self._database.run(work)
 

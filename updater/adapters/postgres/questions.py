@@ -23,6 +23,11 @@ _AWAIT: Final = (
     "UPDATE enrolments SET open_batch = $1 WHERE tenant = $2 AND merchant_account = $3"
     " AND token = ANY($4::text[])"
 )
+# Locked in one order, and read as they are once they are: who waited here sees what it waited for.
+_AWAITED: Final = (
+    "SELECT token, open_batch FROM enrolments WHERE tenant = $1 AND merchant_account = $2"
+    " AND token = ANY($3::text[]) ORDER BY token FOR NO KEY UPDATE"
+)
 _CARDS_OF: Final = "SELECT reference, token FROM question_cards WHERE reference = ANY($1::text[])"
 # What is asked counts from the moment the file is fixed. New contents right after an update of
 # ours lengthen the chain; anything else starts a new one.
@@ -75,6 +80,23 @@ _AWAITED_NO_MORE: Final = (
     "UPDATE enrolments SET open_batch = '' WHERE open_batch = $1 AND open_batch <> '' AND token IN"
     " (SELECT q.token FROM question_cards AS q WHERE q.reference = ANY($2::text[]))"
 )
+
+
+async def not_awaited(
+    db: asyncpg.Connection, inquiry: Inquiry, questions: Sequence[Question]
+) -> Sequence[Question]:
+    """Return the questions none of whose cards another inquiry awaits; their cards stay locked."""
+    tokens = sorted({card.token for question in questions for card in question.cards})
+    if not tokens:
+        return questions
+    found = await db.fetch(_AWAITED, inquiry.tenant, inquiry.merchant_account, tokens)
+    free = ("", inquiry.batch_id)
+    taken = {str(token) for token, open_batch in found if open_batch not in free}
+    return [
+        question
+        for question in questions
+        if not any(card.token in taken for card in question.cards)
+    ]
 
 
 async def add_questions(

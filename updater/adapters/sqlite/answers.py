@@ -5,8 +5,8 @@ from typing import Final
 
 import apsw
 
-from updater.adapters.consequences import Answered, heard, incidents_of, replaying
-from updater.adapters.sqlite.incidents import open_incident
+from updater.adapters.consequences import Answered, heard, incidents_of, replaying, settled_by
+from updater.adapters.sqlite.incidents import note_answered, open_incident
 from updater.adapters.stored_feeds import NEW_ANSWER, answer_row
 from updater.domain.errors import FeedFileNotFound
 from updater.domain.feed import Answer
@@ -79,3 +79,4 @@ def _tell(db: apsw.Connection, of: Answered, new: Sequence[Answer], at: int) -> 
     )
     for incident in incidents_of(of, new, at):
         open_incident(db, incident)
+    note_answered(db, of.feed_id, settled_by(new))

@@ -11,6 +11,8 @@ from updater.adapters.sqlite.files import (
     count_looks,
     end_file,
     file_of,
+    find_file,
+    miss_file,
     release_file,
     revert_file,
 )
@@ -31,15 +33,18 @@ from updater.domain.events import EventType
 from updater.domain.feed import Answer, FeedFile, FeedReport, FeedState, Incident, Sighting
 from updater.usecases.ports_store import RequestMark
 
-_INSERT: Final = f"INSERT OR IGNORE INTO feed_files ({FEED_COLUMNS}) VALUES ({', '.join('?' * 19)})"  # noqa: S608
+_INSERT: Final = f"INSERT OR IGNORE INTO feed_files ({FEED_COLUMNS}) VALUES ({', '.join('?' * 23)})"  # noqa: S608
 _AFTER_ALL: Final = """
-  UPDATE OR IGNORE feed_files SET state = ?, reason = ?, "offset" = ?, batch_id = ?, tenant = ?,
-    records = ?, part = ?, file_time = ?, decided_by = '', decided_at = NULL
+  UPDATE OR IGNORE feed_files SET name = ?, state = ?, reason = ?, "offset" = ?, batch_id = ?,
+    tenant = ?, records = ?, part = ?, file_time = ?, decided_by = '', decided_at = NULL,
+    decision = ''
   WHERE feed_id = ? AND state = 'QUARANTINED'
 """
 _ANSWERED: Final = """
   SELECT DISTINCT a.reference, a.record_mac FROM feed_files f JOIN answers a
     ON a.feed_id = f.feed_id WHERE f.batch_id = ? AND a.reference <> ''
+    AND f.state <> 'REVERTED' AND a.disposition <> 'NOT_SENT'
+    AND a.reason NOT IN ('ANSWERED_TWICE', 'REPEATED_ROW')
 """
 _LAST: Final = "SELECT ordinal FROM answers WHERE feed_id = ? ORDER BY ordinal DESC LIMIT 1"
 _COUNTS: Final = (
@@ -97,7 +102,14 @@ class SqliteFeeds:
         """Keep a good file, VALIDATED or HELD. Raises BatchAlreadyAnswered."""
 
         def work(db: apsw.Connection) -> None:
-            found = (file.state.value, file.reason, file.offset, file.batch_id, file.tenant)
+            found = (
+                file.name,
+                file.state.value,
+                file.reason,
+                file.offset,
+                file.batch_id,
+                file.tenant,
+            )
             db.execute(_AFTER_ALL, (*found, file.records, file.part, file.file_time, file.feed_id))
             if not db.changes():
                 db.execute(_INSERT, feed_row(file))
@@ -110,6 +122,18 @@ class SqliteFeeds:
                 open_incident(db, incident)
 
         await self._database.run(work)
+
+    async def unsettled(self, channel: str) -> Sequence[FeedFile]:
+        """Return a channel's UNSETTLED files."""
+        return await self._select("channel = ? AND state IN ('VALIDATED', 'HELD')", (channel,))
+
+    async def missing(self, feed_id: str, incident: Incident) -> None:
+        """Note that an UNSETTLED file is missing, and open the exception that says so."""
+        await self._database.run(lambda db: miss_file(db, feed_id, incident))
+
+    async def found(self, feed_id: str, at: int) -> FeedFile:
+        """Note that a missing file is there again, and resolve its exception."""
+        return await self._database.run(lambda db: find_file(db, feed_id, at))
 
     async def release(
         self, feed_id: str, state: FeedState, resolution: str, *, at: int, mark: RequestMark
@@ -145,9 +169,11 @@ class SqliteFeeds:
         """Note that every answer of a file has its disposition."""
         await self._database.run(lambda db: end_file(db, self._tell, feed_id, at))
 
-    async def reverted(self, feed_id: str, *, at: int, mark: RequestMark) -> FeedFile:
-        """Note that an APPLIED file was taken back. Raises as `release` does."""
-        return await self._database.run(lambda db: revert_file(db, self._tell, feed_id, at, mark))
+    async def reverted(self, feed_id: str, reason: str, *, at: int, mark: RequestMark) -> FeedFile:
+        """Note that an APPLIED file was taken back, by whom and why. Raises as `release` does."""
+        return await self._database.run(
+            lambda db: revert_file(db, self._tell, feed_id, reason, at, mark)
+        )
 
     async def report(self, feed_id: str) -> FeedReport:
         """Return a file's counts per outcome and disposition. Raises FeedFileNotFound."""

@@ -6,14 +6,21 @@ from typing import Final
 
 import apsw
 
-from updater.adapters.consequences import expect
-from updater.adapters.sqlite.incidents import settle_held
+from updater.adapters.consequences import APPLIED_AFTER_ALL, THERE_AGAIN, expect, may_be
+from updater.adapters.sqlite.incidents import open_incident, settle_missing, settle_standing
 from updater.adapters.sqlite.outbox import Teller
 from updater.adapters.sqlite.requests import remember
 from updater.adapters.stored_feeds import FEED_COLUMNS, feed_file
 from updater.domain.errors import FeedFileNotFound
 from updater.domain.events import EventType
-from updater.domain.feed import FeedFile, FeedState, Quarantine, Sighting
+from updater.domain.feed import (
+    BY_ITSELF,
+    FeedFile,
+    FeedState,
+    Incident,
+    Quarantine,
+    Sighting,
+)
 from updater.usecases.ports_store import RequestMark
 
 _FIND: Final = f"SELECT {FEED_COLUMNS} FROM feed_files WHERE feed_id = ?"  # noqa: S608
@@ -25,10 +32,21 @@ _SIGHT: Final = """
   RETURNING polls
 """
 _DECIDE: Final = """
-  UPDATE feed_files SET state = ?1, decided_by = ?2, decided_at = ?3,
-    reason = CASE WHEN ?1 = 'QUARANTINED' THEN ?4 ELSE reason END
+  UPDATE feed_files SET state = ?1, decided_by = ?2, decided_at = ?3, decision = ?4
   WHERE feed_id = ?5
 """
+_RESTS: Final = (
+    "SELECT 1 FROM pauses WHERE channel = ? AND tenant = ? AND resumed_at IS NULL LIMIT 1"
+)
+_GIVE_UP: Final = """
+  UPDATE feed_files SET reason = ?1, missing_since = NULL WHERE feed_id = ?2
+"""
+_MISSING: Final = """
+  UPDATE feed_files SET missing_since = ?
+  WHERE feed_id = ? AND missing_since IS NULL AND state IN ('VALIDATED', 'HELD')
+"""
+_FOUND: Final = "UPDATE feed_files SET missing_since = NULL WHERE feed_id = ?"
+_BEGUN: Final = "SELECT 1 FROM answers WHERE feed_id = ? LIMIT 1"
 _APPLIED: Final = """
   UPDATE feed_files SET state = 'APPLIED', applied_at = ?
   WHERE feed_id = ? AND state = 'VALIDATED'
@@ -42,7 +60,8 @@ _INQUIRY_ANSWERED: Final = """
   RETURNING batch_id
 """
 _REVERTED: Final = """
-  UPDATE feed_files SET state = 'REVERTED', reverted_at = ?, reverted_by = ? WHERE feed_id = ?
+  UPDATE feed_files SET state = 'REVERTED', reverted_at = ?, reverted_by = ?, revert_reason = ?
+  WHERE feed_id = ?
 """
 
 
@@ -76,18 +95,43 @@ def release_file(
     at: int,
     mark: RequestMark,
 ) -> FeedFile:
-    """Release or refuse a held file, and settle its exception; `decided` is state and reason."""
+    """Release or refuse a file, and settle its exceptions; `decided` is state and reason.
+
+    One that was begun, and is given up on, stays as far applied as it is.
+    """
     again = remember(db, mark, feed_id, at) is not None
     file = file_of(db, feed_id)
     if again:
         return file
-    expect(file, FeedState.HELD)
     state, resolution = decided
-    reason = Quarantine.REJECTED_BY_OPERATOR.value
-    db.execute(_DECIDE, (state.value, mark.principal, at, reason, feed_id))
-    settle_held(db, feed_id, resolution, at, mark.principal)
+    rests = db.execute(_RESTS, (file.channel, file.tenant)).fetchone() is not None
+    may_be(file, state, rests=rests)
+    begun = db.execute(_BEGUN, (feed_id,)).fetchone() is not None
+    # One that was begun is VALIDATED, and ended like any other.
+    now = FeedState.VALIDATED if begun else state
+    db.execute(_DECIDE, (now.value, mark.principal, at, resolution, feed_id))
+    settle_standing(db, feed_id, resolution, at, mark.principal)
     if state is FeedState.QUARANTINED:
-        tell.feed(db, feed_id, EventType.FEED_QUARANTINED, at)
+        db.execute(_GIVE_UP, (Quarantine.REJECTED_BY_OPERATOR.value, feed_id))
+        settle_missing(db, feed_id, resolution, at, mark.principal)
+        if begun:
+            end_file(db, tell, feed_id, at)
+        else:
+            tell.feed(db, feed_id, EventType.FEED_QUARANTINED, at)
+    return file_of(db, feed_id)
+
+
+def miss_file(db: apsw.Connection, feed_id: str, incident: Incident) -> None:
+    """Note that a file is missing, and open its exception, if both are news."""
+    db.execute(_MISSING, (incident.opened_at, feed_id))
+    if db.changes():
+        open_incident(db, incident)
+
+
+def find_file(db: apsw.Connection, feed_id: str, at: int) -> FeedFile:
+    """Note that a file is there again, and resolve its exception."""
+    db.execute(_FOUND, (feed_id,))
+    settle_missing(db, feed_id, THERE_AGAIN, at, BY_ITSELF)
     return file_of(db, feed_id)
 
 
@@ -96,12 +140,13 @@ def end_file(db: apsw.Connection, tell: Teller, feed_id: str, at: int) -> None:
     db.execute(_APPLIED, (at, feed_id))
     if db.changes():
         tell.feed(db, feed_id, EventType.FEED_APPLIED, at)
+        settle_standing(db, feed_id, APPLIED_AFTER_ALL, at, BY_ITSELF)
     for (batch_id,) in db.execute(_INQUIRY_ANSWERED, (at, feed_id)).fetchall():
         tell.inquiry(db, str(batch_id), EventType.INQUIRY_ANSWERED, at)
 
 
 def revert_file(
-    db: apsw.Connection, tell: Teller, feed_id: str, at: int, mark: RequestMark
+    db: apsw.Connection, tell: Teller, feed_id: str, reason: str, at: int, mark: RequestMark
 ) -> FeedFile:
     """Note that an applied file was taken back."""
     again = remember(db, mark, feed_id, at) is not None
@@ -109,6 +154,6 @@ def revert_file(
     if again:
         return file
     expect(file, FeedState.APPLIED)
-    db.execute(_REVERTED, (at, mark.principal, feed_id))
+    db.execute(_REVERTED, (at, mark.principal, reason, feed_id))
     tell.feed(db, feed_id, EventType.FEED_REVERTED, at)
     return file_of(db, feed_id)

@@ -1,11 +1,11 @@
 """Exceptions in SQLite (`IncidentStore`)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import apsw
 
-from updater.adapters.consequences import settles_alike
+from updater.adapters.consequences import ANSWERED_SINCE, settles_alike
 from updater.adapters.sqlite.database import Database
 from updater.adapters.sqlite.requests import remember
 from updater.adapters.stored_feeds import INCIDENT_COLUMNS, NEW_INCIDENT, incident, incident_row
@@ -22,20 +22,44 @@ _SETTLE: Final = """
   UPDATE exceptions SET dismissed = ?, resolution = ?, resolved_at = ?, resolved_by = ?
   WHERE exception_id = ?
 """
-_SETTLE_HELD: Final = """
+_SETTLE_STANDING: Final = """
   UPDATE exceptions SET resolution = ?, resolved_at = ?, resolved_by = ?
-  WHERE kind = 'FILE_HELD' AND subject = ? AND resolved_at IS NULL
+  WHERE kind IN ('FILE_HELD', 'APPLY_REFUSED') AND subject = ? AND resolved_at IS NULL
+"""
+
+
+_SETTLE_MISSING: Final = """
+  UPDATE exceptions SET resolution = ?1, resolved_at = ?2, resolved_by = ?3
+  WHERE kind = 'FILE_MISSING' AND subject > ?4 || '/' AND subject < ?4 || '0'
+    AND resolved_at IS NULL
+"""
+"""Its subjects are FILE/TIME; the sign after the slash is the zero."""
+_ANSWERED_SINCE: Final = """
+  UPDATE exceptions SET reason = ?1
+  WHERE kind = 'ANSWER_NOT_APPLIED' AND resolved_at IS NULL AND subject IN (
+    SELECT a.feed_id || '/' || a.ordinal || '/' || a.token FROM answers a
+    WHERE a.reference = ?2 AND a.reason = 'ANSWERED_TWICE' AND a.feed_id <> ?3)
 """
 
 
 def open_incident(db: apsw.Connection, incident: Incident) -> None:
-    """Open an exception inside a transaction; nothing if one of its kind and subject is there."""
+    """Open an exception inside a transaction; nothing if one of its kind and subject is open."""
     db.execute(_OPEN, incident_row(incident))
 
 
-def settle_held(db: apsw.Connection, feed_id: str, resolution: str, at: int, by: str) -> None:
-    """Settle the exception of a held file inside a transaction, if it still waits."""
-    db.execute(_SETTLE_HELD, (resolution, at, by, feed_id))
+def settle_standing(db: apsw.Connection, feed_id: str, resolution: str, at: int, by: str) -> None:
+    """Settle what says that a file is held, or can't be applied, inside a transaction."""
+    db.execute(_SETTLE_STANDING, (resolution, at, by, feed_id))
+
+
+def settle_missing(db: apsw.Connection, feed_id: str, resolution: str, at: int, by: str) -> None:
+    """Settle the exception of a missing file inside a transaction, if it still waits."""
+    db.execute(_SETTLE_MISSING, (resolution, at, by, feed_id))
+
+
+def note_answered(db: apsw.Connection, feed_id: str, references: Iterable[str]) -> None:
+    """Say of other files' contradictions inside a transaction that a file has settled them."""
+    db.executemany(_ANSWERED_SINCE, ((ANSWERED_SINCE, each, feed_id) for each in references))
 
 
 class SqliteIncidents:
@@ -45,7 +69,7 @@ class SqliteIncidents:
         self._database: Final = database
 
     async def open(self, incident: Incident) -> None:
-        """Open an exception; nothing if one of its kind and subject is there."""
+        """Open an exception; nothing if one of its kind and subject is open."""
         await self._database.run(lambda db: open_incident(db, incident))
 
     async def get(self, exception_id: int) -> Incident | None:

@@ -17,6 +17,7 @@ from updater.adapters.sqlite.questions import (
     end_inquiry,
     keep_question,
     merge_questions,
+    not_awaited,
 )
 from updater.adapters.sqlite.requests import remember, subject_of
 from updater.adapters.stored import INQUIRY_COLUMNS
@@ -49,12 +50,15 @@ class SqliteInquiries:
 
     async def create(
         self, inquiry: Inquiry, questions: Sequence[Question], mark: RequestMark | None = None
-    ) -> None:
-        """Keep a new inquiry; its cards are from now on awaited. Raises RequestIdReused."""
+    ) -> bool:
+        """Keep a new inquiry of what nobody else asks; tell whether. Raises RequestIdReused."""
 
-        def work(db: apsw.Connection) -> None:
+        def work(db: apsw.Connection) -> bool:
+            free = not_awaited(db, inquiry, questions)
+            if questions and not free:
+                return False
             if mark is not None and remember(db, mark, inquiry.batch_id, inquiry.created_at):
-                return
+                return False
             row = (
                 inquiry.batch_id,
                 inquiry.channel,
@@ -71,11 +75,12 @@ class SqliteInquiries:
                 " state, created_at, wire_batch, network) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
-            add_questions(db, inquiry, questions)
+            add_questions(db, inquiry, free)
             kind = EventType.INQUIRY_CREATED
             self._tell.inquiry(db, inquiry.batch_id, kind, inquiry.created_at)
+            return True
 
-        await self._database.run(work)
+        return await self._database.run(work)
 
     async def by_request(self, mark: RequestMark) -> Inquiry | None:
         """Return what this very request has created. Raises RequestIdReused."""

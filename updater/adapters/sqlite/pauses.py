@@ -34,17 +34,17 @@ class SqlitePauses:
 
         return await self._database.run(work)
 
-    async def pause(self, pause: Pause, mark: RequestMark) -> Pause:
+    async def pause(self, pause: Pause, mark: RequestMark) -> Pause | None:
         """Begin a pause, or return the one that lasts. Raises RequestIdReused."""
 
-        def work(db: apsw.Connection) -> Pause:
+        def work(db: apsw.Connection) -> Pause | None:
             if remember(db, mark, f"{pause.channel}/{pause.tenant}", pause.paused_at) is None:
                 db.execute(
                     _BEGIN,
                     (pause.channel, pause.tenant, pause.reason, pause.paused_by, pause.paused_at),
                 )
             row = db.execute(_LASTS, (pause.channel, pause.tenant)).fetchone()
-            return pause if row is None else Pause(*row)  # a late retry begins none
+            return None if row is None else Pause(*row)  # a late retry begins none
 
         return await self._database.run(work)
 

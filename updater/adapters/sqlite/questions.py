@@ -26,6 +26,25 @@ _DROPPED: Final = """
 """
 
 
+def not_awaited(
+    db: apsw.Connection, inquiry: Inquiry, questions: Sequence[Question]
+) -> Sequence[Question]:
+    """Return the questions none of whose cards another inquiry awaits."""
+    awaited = (
+        "SELECT 1 FROM enrolments WHERE tenant = ? AND merchant_account = ? AND token = ?"
+        " AND open_batch NOT IN ('', ?)"
+    )
+    whose = (inquiry.tenant, inquiry.merchant_account)
+    return [
+        question
+        for question in questions
+        if not any(
+            db.execute(awaited, (*whose, card.token, inquiry.batch_id)).fetchone()
+            for card in question.cards
+        )
+    ]
+
+
 def add_questions(db: apsw.Connection, inquiry: Inquiry, questions: Sequence[Question]) -> None:
     """Keep a new inquiry's questions; their cards are awaited by it."""
     db.executemany(

@@ -53,6 +53,7 @@ class ExceptionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXCEPTION_KIND_CARD_NOT_ASKED: _ClassVar[ExceptionKind]
     EXCEPTION_KIND_INQUIRY_UNANSWERED: _ClassVar[ExceptionKind]
     EXCEPTION_KIND_APPLY_REFUSED: _ClassVar[ExceptionKind]
+    EXCEPTION_KIND_FILE_MISSING: _ClassVar[ExceptionKind]
 
 class ExceptionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -88,20 +89,25 @@ EXCEPTION_KIND_ANSWER_NOT_APPLIED: ExceptionKind
 EXCEPTION_KIND_CARD_NOT_ASKED: ExceptionKind
 EXCEPTION_KIND_INQUIRY_UNANSWERED: ExceptionKind
 EXCEPTION_KIND_APPLY_REFUSED: ExceptionKind
+EXCEPTION_KIND_FILE_MISSING: ExceptionKind
 EXCEPTION_STATE_UNSPECIFIED: ExceptionState
 EXCEPTION_STATE_OPEN: ExceptionState
 EXCEPTION_STATE_RESOLVED: ExceptionState
 EXCEPTION_STATE_DISMISSED: ExceptionState
 
 class FeedHold(_message.Message):
-    __slots__ = ("reason", "decided_by", "decide_time")
+    __slots__ = ("reason", "decided_by", "decide_time", "decision", "rejected")
     REASON_FIELD_NUMBER: _ClassVar[int]
     DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
     DECIDE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
     reason: HoldReason
     decided_by: str
     decide_time: _timestamp_pb2.Timestamp
-    def __init__(self, reason: _Optional[_Union[HoldReason, str]] = ..., decided_by: _Optional[str] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    decision: str
+    rejected: bool
+    def __init__(self, reason: _Optional[_Union[HoldReason, str]] = ..., decided_by: _Optional[str] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decision: _Optional[str] = ..., rejected: _Optional[bool] = ...) -> None: ...
 
 class Quarantine(_message.Message):
     __slots__ = ("reason", "offset")
@@ -112,7 +118,7 @@ class Quarantine(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class FeedFile(_message.Message):
-    __slots__ = ("feed_file_id", "channel", "name", "state", "size_bytes", "sha256", "record_count", "inquiry_id", "counts", "quarantine", "duplicate_of", "receive_time", "apply_time", "hold", "revert_time", "file_time")
+    __slots__ = ("feed_file_id", "channel", "name", "state", "size_bytes", "sha256", "record_count", "inquiry_id", "counts", "quarantine", "duplicate_of", "receive_time", "apply_time", "hold", "revert_time", "file_time", "missing_time", "reverted_by", "revert_reason")
     FEED_FILE_ID_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +135,9 @@ class FeedFile(_message.Message):
     HOLD_FIELD_NUMBER: _ClassVar[int]
     REVERT_TIME_FIELD_NUMBER: _ClassVar[int]
     FILE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MISSING_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVERTED_BY_FIELD_NUMBER: _ClassVar[int]
+    REVERT_REASON_FIELD_NUMBER: _ClassVar[int]
     feed_file_id: str
     channel: str
     name: str
@@ -145,7 +154,10 @@ class FeedFile(_message.Message):
     hold: FeedHold
     revert_time: _timestamp_pb2.Timestamp
     file_time: _timestamp_pb2.Timestamp
-    def __init__(self, feed_file_id: _Optional[str] = ..., channel: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[FeedFileState, str]] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., record_count: _Optional[int] = ..., inquiry_id: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[_updater_service_pb2.OutcomeCount, _Mapping]]] = ..., quarantine: _Optional[_Union[Quarantine, _Mapping]] = ..., duplicate_of: _Optional[str] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold: _Optional[_Union[FeedHold, _Mapping]] = ..., revert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., file_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    missing_time: _timestamp_pb2.Timestamp
+    reverted_by: str
+    revert_reason: str
+    def __init__(self, feed_file_id: _Optional[str] = ..., channel: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[FeedFileState, str]] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., record_count: _Optional[int] = ..., inquiry_id: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[_updater_service_pb2.OutcomeCount, _Mapping]]] = ..., quarantine: _Optional[_Union[Quarantine, _Mapping]] = ..., duplicate_of: _Optional[str] = ..., receive_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., apply_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., hold: _Optional[_Union[FeedHold, _Mapping]] = ..., revert_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., file_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., missing_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reverted_by: _Optional[str] = ..., revert_reason: _Optional[str] = ...) -> None: ...
 
 class ListFeedFilesRequest(_message.Message):
     __slots__ = ("channel", "states", "page_size", "page_token")

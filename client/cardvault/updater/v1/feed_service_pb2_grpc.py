@@ -126,8 +126,11 @@ class FeedServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RejectFeedFile(self, request, context):
-        """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied.
-        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
+        """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied. It also
+        gives up on a validated file that is missing, or whose channel rests: nothing more of it is
+        applied, but for answers that the vault is deciding just then. If nothing was, it is quarantined;
+        else it is applied as far as it is, with the decision in `hold`, and can be reverted.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held, nor validated and standing still).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,10 +139,11 @@ class FeedServiceServicer:
     def ReplayFeedFile(self, request, context):
         """ReplayFeedFile reads an applied file again and brings its answers to the vault again, under the
         same update ids: what was applied before is DISPOSITION_DUPLICATE, what was in shadow mode is
-        applied now unless it still is. Possible as long as the file is kept (30 days by default). One
-        replay runs at a time; a call that runs out of time may be repeated.
-        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or its channel rests and this is no
-        dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
+        applied now unless it still is. What found no card, and answers by number that were decided, stay
+        as they are: the cards of today are not theirs. Possible as long as the file is kept (30 days by
+        default). One replay or revert runs at a time; a call that runs out of time may be repeated.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or the rest of it was given up, or its
+        channel rests and this is no dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
         VAULT_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -149,7 +153,9 @@ class FeedServiceServicer:
     def RevertFeedFile(self, request, context):
         """RevertFeedFile takes an applied file back: every card that it changed gets its earlier contents,
         status and holds as a new version, unless something newer became known since. Try it with
-        dry_run first. Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied), VAULT_UNAVAILABLE.
+        dry_run first. A file that was reverted or rejected may be reverted again: what a process brought
+        that stopped at the wrong moment goes back, all else is ALREADY_REVERTED.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (neither), VAULT_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,7 +169,7 @@ class FeedServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetException(self, request, context):
-        """GetException returns one exception, with the card it is about, masked.
+        """GetException returns one exception, with the card it is about, masked, for callers with `read`.
         Errors: EXCEPTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -51,27 +51,33 @@ class FeedServiceStub:
     Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
     """
     RejectFeedFile: _grpc.UnaryUnaryMultiCallable[_feed_service_pb2.RejectFeedFileRequest, _feed_service_pb2.RejectFeedFileResponse]
-    """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied.
-    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
+    """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied. It also
+    gives up on a validated file that is missing, or whose channel rests: nothing more of it is
+    applied, but for answers that the vault is deciding just then. If nothing was, it is quarantined;
+    else it is applied as far as it is, with the decision in `hold`, and can be reverted.
+    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held, nor validated and standing still).
     """
     ReplayFeedFile: _grpc.UnaryUnaryMultiCallable[_feed_service_pb2.ReplayFeedFileRequest, _feed_service_pb2.ReplayFeedFileResponse]
     """ReplayFeedFile reads an applied file again and brings its answers to the vault again, under the
     same update ids: what was applied before is DISPOSITION_DUPLICATE, what was in shadow mode is
-    applied now unless it still is. Possible as long as the file is kept (30 days by default). One
-    replay runs at a time; a call that runs out of time may be repeated.
-    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or its channel rests and this is no
-    dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
+    applied now unless it still is. What found no card, and answers by number that were decided, stay
+    as they are: the cards of today are not theirs. Possible as long as the file is kept (30 days by
+    default). One replay or revert runs at a time; a call that runs out of time may be repeated.
+    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or the rest of it was given up, or its
+    channel rests and this is no dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
     VAULT_UNAVAILABLE.
     """
     RevertFeedFile: _grpc.UnaryUnaryMultiCallable[_feed_service_pb2.RevertFeedFileRequest, _feed_service_pb2.RevertFeedFileResponse]
     """RevertFeedFile takes an applied file back: every card that it changed gets its earlier contents,
     status and holds as a new version, unless something newer became known since. Try it with
-    dry_run first. Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied), VAULT_UNAVAILABLE.
+    dry_run first. A file that was reverted or rejected may be reverted again: what a process brought
+    that stopped at the wrong moment goes back, all else is ALREADY_REVERTED.
+    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (neither), VAULT_UNAVAILABLE.
     """
     ListExceptions: _grpc.UnaryUnaryMultiCallable[_feed_service_pb2.ListExceptionsRequest, _feed_service_pb2.ListExceptionsResponse]
     """ListExceptions returns what waits for an operator, oldest first. Errors: PAGE_TOKEN_INVALID."""
     GetException: _grpc.UnaryUnaryMultiCallable[_feed_service_pb2.GetExceptionRequest, _feed_service_pb2.GetExceptionResponse]
-    """GetException returns one exception, with the card it is about, masked.
+    """GetException returns one exception, with the card it is about, masked, for callers with `read`.
     Errors: EXCEPTION_NOT_FOUND.
     """
     ResolveException: _grpc.UnaryUnaryMultiCallable[_feed_service_pb2.ResolveExceptionRequest, _feed_service_pb2.ResolveExceptionResponse]
@@ -102,27 +108,33 @@ class FeedServiceAsyncStub(FeedServiceStub):
     Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
     """
     RejectFeedFile: _aio.UnaryUnaryMultiCallable[_feed_service_pb2.RejectFeedFileRequest, _feed_service_pb2.RejectFeedFileResponse]  # type: ignore[assignment]
-    """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied.
-    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
+    """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied. It also
+    gives up on a validated file that is missing, or whose channel rests: nothing more of it is
+    applied, but for answers that the vault is deciding just then. If nothing was, it is quarantined;
+    else it is applied as far as it is, with the decision in `hold`, and can be reverted.
+    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held, nor validated and standing still).
     """
     ReplayFeedFile: _aio.UnaryUnaryMultiCallable[_feed_service_pb2.ReplayFeedFileRequest, _feed_service_pb2.ReplayFeedFileResponse]  # type: ignore[assignment]
     """ReplayFeedFile reads an applied file again and brings its answers to the vault again, under the
     same update ids: what was applied before is DISPOSITION_DUPLICATE, what was in shadow mode is
-    applied now unless it still is. Possible as long as the file is kept (30 days by default). One
-    replay runs at a time; a call that runs out of time may be repeated.
-    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or its channel rests and this is no
-    dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
+    applied now unless it still is. What found no card, and answers by number that were decided, stay
+    as they are: the cards of today are not theirs. Possible as long as the file is kept (30 days by
+    default). One replay or revert runs at a time; a call that runs out of time may be repeated.
+    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or the rest of it was given up, or its
+    channel rests and this is no dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
     VAULT_UNAVAILABLE.
     """
     RevertFeedFile: _aio.UnaryUnaryMultiCallable[_feed_service_pb2.RevertFeedFileRequest, _feed_service_pb2.RevertFeedFileResponse]  # type: ignore[assignment]
     """RevertFeedFile takes an applied file back: every card that it changed gets its earlier contents,
     status and holds as a new version, unless something newer became known since. Try it with
-    dry_run first. Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied), VAULT_UNAVAILABLE.
+    dry_run first. A file that was reverted or rejected may be reverted again: what a process brought
+    that stopped at the wrong moment goes back, all else is ALREADY_REVERTED.
+    Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (neither), VAULT_UNAVAILABLE.
     """
     ListExceptions: _aio.UnaryUnaryMultiCallable[_feed_service_pb2.ListExceptionsRequest, _feed_service_pb2.ListExceptionsResponse]  # type: ignore[assignment]
     """ListExceptions returns what waits for an operator, oldest first. Errors: PAGE_TOKEN_INVALID."""
     GetException: _aio.UnaryUnaryMultiCallable[_feed_service_pb2.GetExceptionRequest, _feed_service_pb2.GetExceptionResponse]  # type: ignore[assignment]
-    """GetException returns one exception, with the card it is about, masked.
+    """GetException returns one exception, with the card it is about, masked, for callers with `read`.
     Errors: EXCEPTION_NOT_FOUND.
     """
     ResolveException: _aio.UnaryUnaryMultiCallable[_feed_service_pb2.ResolveExceptionRequest, _feed_service_pb2.ResolveExceptionResponse]  # type: ignore[assignment]
@@ -180,8 +192,11 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feed_service_pb2.RejectFeedFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feed_service_pb2.RejectFeedFileResponse, _abc.Awaitable[_feed_service_pb2.RejectFeedFileResponse]]:
-        """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied.
-        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held).
+        """RejectFeedFile refuses a held file: it is quarantined, and nothing of it is applied. It also
+        gives up on a validated file that is missing, or whose channel rests: nothing more of it is
+        applied, but for answers that the vault is deciding just then. If nothing was, it is quarantined;
+        else it is applied as far as it is, with the decision in `hold`, and can be reverted.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (it is not held, nor validated and standing still).
         """
 
     @_abc_1.abstractmethod
@@ -192,10 +207,11 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_feed_service_pb2.ReplayFeedFileResponse, _abc.Awaitable[_feed_service_pb2.ReplayFeedFileResponse]]:
         """ReplayFeedFile reads an applied file again and brings its answers to the vault again, under the
         same update ids: what was applied before is DISPOSITION_DUPLICATE, what was in shadow mode is
-        applied now unless it still is. Possible as long as the file is kept (30 days by default). One
-        replay runs at a time; a call that runs out of time may be repeated.
-        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or its channel rests and this is no
-        dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
+        applied now unless it still is. What found no card, and answers by number that were decided, stay
+        as they are: the cards of today are not theirs. Possible as long as the file is kept (30 days by
+        default). One replay or revert runs at a time; a call that runs out of time may be repeated.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied, or the rest of it was given up, or its
+        channel rests and this is no dry run), FEED_FILE_GONE (or today's keys and settings don't read it), CHANNEL_UNKNOWN,
         VAULT_UNAVAILABLE.
         """
 
@@ -207,7 +223,9 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_feed_service_pb2.RevertFeedFileResponse, _abc.Awaitable[_feed_service_pb2.RevertFeedFileResponse]]:
         """RevertFeedFile takes an applied file back: every card that it changed gets its earlier contents,
         status and holds as a new version, unless something newer became known since. Try it with
-        dry_run first. Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (not applied), VAULT_UNAVAILABLE.
+        dry_run first. A file that was reverted or rejected may be reverted again: what a process brought
+        that stopped at the wrong moment goes back, all else is ALREADY_REVERTED.
+        Errors: FEED_FILE_NOT_FOUND, FEED_FILE_STATE (neither), VAULT_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
@@ -224,7 +242,7 @@ class FeedServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _feed_service_pb2.GetExceptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_feed_service_pb2.GetExceptionResponse, _abc.Awaitable[_feed_service_pb2.GetExceptionResponse]]:
-        """GetException returns one exception, with the card it is about, masked.
+        """GetException returns one exception, with the card it is about, masked, for callers with `read`.
         Errors: EXCEPTION_NOT_FOUND.
         """
 
