@@ -65,7 +65,7 @@ class UpdaterConfig(ServiceConfig):
     """How often `serve` looks into the inbox; a file counts once two looks agree."""
     patience: int = Field(default=4, ge=2, le=1000)
     """Looks at an unchanged file that doesn't open before it is quarantined."""
-    records_per_file: int = Field(default=50_000, ge=1, le=80_000)
+    records_per_file: int = Field(default=50_000, ge=1, le=100_000)
 
     @field_validator("vault_address")
     @classmethod

@@ -126,7 +126,7 @@ async def test_a_file_that_fails_is_not_missing(tmp_path: Path) -> None:
         case.world.vault.down = True
         await case.listen()
         path.rename(path.with_name("renamed.pgp"))
-        await case.listen(9)
+        await case.listen(45)
         assert [each.kind for each in await case.incidents()] == [ExceptionKind.APPLY_REFUSED]
 
 
