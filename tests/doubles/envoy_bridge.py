@@ -70,8 +70,18 @@ class Line:
 
 # What runs inside Envoy.
 
+_kept: set[asyncio.Task[Any] | None] = set()  # pyvoy keeps no task, and asyncio no stream's reader
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
+    _kept.add(asyncio.current_task())
+    try:
+        await _passed_on(scope, receive, send)
+    finally:
+        _kept.discard(asyncio.current_task())
+
+
+async def _passed_on(scope: Any, receive: Any, send: Any) -> None:
     told = json.loads(os.environ[HANDOVER])  # noqa: TID251 - as our own guest does
     reader, writer = await asyncio.open_unix_connection(told["socket"], limit=MOST_BYTES)
     line = Line(reader, writer)

@@ -66,7 +66,13 @@ def checker_sees(trial: Trial) -> None:
     shown = Record("card.reveal", "ok", reveal.token, reveal.request_id, 0)
     stored = Record(Kind.TOKENIZE, "ok", change.token, change.request_id, 1)
     old = [OldRow(shown, b"nowhere"), OldRow(stored, b"nowhere else")]
-    named = [each.breach for each in wrongly_acknowledged(history, only_there(old, trial.kept))]
-    assert named == [Breach.UNRECORDED_REVEAL, Breach.LOST_WRITE]
-    there = [OldRow(shown, next(iter(trial.kept)))]
-    assert not list(wrongly_acknowledged(history, only_there(there, trial.kept)))
+
+    def named(rows: list[OldRow], records: list[Record]) -> list[Breach]:
+        lost = only_there(rows, trial.kept)
+        return [each.breach for each in wrongly_acknowledged(history, lost, records)]
+
+    assert named(old, []) == [Breach.UNRECORDED_REVEAL, Breach.LOST_WRITE]
+    # An answer that only the old side knows is lost; one that the cluster gave as well is not.
+    assert named(old, [shown]) == [Breach.LOST_WRITE]
+    assert named(old, [stored]) == [Breach.UNRECORDED_REVEAL]
+    assert not named([OldRow(shown, next(iter(trial.kept)))], [])

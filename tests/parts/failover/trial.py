@@ -104,7 +104,7 @@ def judged(trial: Trial) -> list[Violation]:
     lost = only_there(trial.old_rows, trial.kept)
     return [
         *violations(trial.history, trial.evidence),
-        *wrongly_acknowledged(trial.history, lost),
+        *wrongly_acknowledged(trial.history, lost, trial.evidence.records),
     ]
 
 
