@@ -97,6 +97,11 @@ class FeedFile:
     reverted_by: str = ""
     revert_reason: str = ""
 
+    @property
+    def given_up(self) -> bool:
+        """Tell whether an operator refused it whole, or gave up on the rest of it."""
+        return self.reason == Quarantine.REJECTED_BY_OPERATOR.value
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -102,7 +102,7 @@ def _hold(file: FeedFile) -> pb.FeedHold | None:
         decided_by=file.decided_by,
         decide_time=timestamp(file.decided_at),
         decision=file.decision,
-        rejected=file.reason == Why.REJECTED_BY_OPERATOR.value,
+        rejected=file.given_up,
     )
 
 

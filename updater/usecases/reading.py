@@ -1,7 +1,7 @@
 """Open an answer file, find what it answers, and judge it whole: good, or refused with a reason."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,12 +93,9 @@ class Reader:
         ]
         if any(each.state in UNSETTLED for each in others):
             raise NotYet
-        earlier: Mapping[str, Sequence[str]] = {}
+        earlier: Mapping[str, Collection[str]] = {}
         if others and not head.part:
-            earlier = {
-                reference: tuple(macs)
-                for reference, macs in (await self.feeds.answered(batch_id)).items()
-            }
+            earlier = await self.feeds.answered(batch_id)
         return Case(file.feed_id, head, inquiry, questions, earlier, behind)
 
     async def _inquiry(self, name: str, head: ResponseHead) -> Inquiry:

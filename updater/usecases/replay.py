@@ -15,7 +15,7 @@ from typing import Final
 
 from updater.domain.dispositions import Disposition, NotSent
 from updater.domain.errors import ChannelUnknown, FeedFileGone, FeedFileStateWrong
-from updater.domain.feed import Answer, Counted, FeedFile, FeedReport, FeedState, Quarantine
+from updater.domain.feed import Answer, Counted, FeedFile, FeedReport, FeedState
 from updater.usecases.apply import BATCH, decide, parts
 from updater.usecases.correlate import Told
 from updater.usecases.ports import Clock
@@ -92,7 +92,7 @@ class Replay:
         now = await self.feeds.find(file.feed_id)
         if now is None or now.state is not FeedState.APPLIED:
             raise FeedFileStateWrong("only a file that was applied is replayed")
-        if now.reason == Quarantine.REJECTED_BY_OPERATOR.value:
+        if now.given_up:
             raise FeedFileStateWrong("the rest of it was given up")
         if not dry_run and (file.channel, file.tenant) in await self.pauses.paused():
             raise FeedFileStateWrong("its channel rests: only a dry run is possible")

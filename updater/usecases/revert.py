@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from updater.domain.errors import FeedFileStateWrong
-from updater.domain.feed import FeedFile, FeedReport, FeedState, Quarantine
+from updater.domain.feed import FeedFile, FeedReport, FeedState
 from updater.usecases.ports import Clock
 from updater.usecases.ports_store import FeedStore, RequestMark, RequestStore
 from updater.usecases.ports_vault import Undone, Vault
@@ -90,8 +90,7 @@ class Revert:
     async def _checked(self, tenant: str, feed_id: str, mark: RequestMark) -> FeedFile:
         file = await file_of(self.feeds, tenant, feed_id)
         await self.requests.known(mark)
-        given_up = file.reason == Quarantine.REJECTED_BY_OPERATOR.value
-        if file.state not in _BROUGHT and not given_up:
+        if file.state not in _BROUGHT and not file.given_up:
             raise FeedFileStateWrong("only a file that was applied is taken back")
         return file
 
