@@ -57,7 +57,7 @@ bench: setup  ## Measure the vault against an empty RPC, renew PERFORMANCE.md (Q
 	@python -m tests.bench.run --dir $(CACHE)/bench $(if $(QUICK),--quick,--page PERFORMANCE.md)
 
 .PHONY: proof
-proof: setup  ## A million answers against the simulator's ledger, processes killed at random: about 40 minutes
+proof: setup  ## Every fault at its full volume, for hours; renews RELIABILITY.md (ARGS=part: one of it)
 	@bash tools/proof.sh $(ARGS)
 
 .PHONY: print-venv

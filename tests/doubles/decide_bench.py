@@ -166,14 +166,15 @@ def mastercard(number: int) -> Pan:
 
 
 class Draws:
-    """Random bytes that never repeat and are the same in every run."""
+    """Random bytes that never repeat and are the same in every run; others with another salt."""
 
-    def __init__(self) -> None:
+    def __init__(self, salt: bytes = b"") -> None:
         self._drawn = 0
+        self._salt = salt
 
     def __call__(self, size: int) -> bytes:
         self._drawn += 1
-        return shake_256(self._drawn.to_bytes(8, "big")).digest(size)
+        return shake_256(self._salt + self._drawn.to_bytes(8, "big")).digest(size)
 
 
 class DecideBench:

@@ -43,6 +43,9 @@ class WatchedFiles(apsw.VFS):
         if error is not None:
             raise error
 
+    def done(self, what: str, file: str, at: int = 0, data: bytes = b"") -> None:
+        """Hear what was done, `at` an offset or a new size: for file layers that keep it all."""
+
 
 class _WatchedFile(apsw.VFSFile):
     def __init__(
@@ -57,16 +60,24 @@ class _WatchedFile(apsw.VFSFile):
             else "other"
         )
         self._files = files
+        # SQLite's own layer syncs the directory behind the first sync of every log or journal.
+        self._names_synced = self._file != "db"
         super().__init__("", name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self._files.happens("write", self._file)
         super().xWrite(data, offset)
+        self._files.done("write", self._file, offset, data)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         self._files.happens("sync", self._file)
         super().xSync(flags)
+        self._files.done("sync", self._file)
+        if self._names_synced:
+            self._names_synced = False
+            self._files.done("names", self._file)
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         self._files.happens("truncate", self._file)
         super().xTruncate(newsize)
+        self._files.done("truncate", self._file, newsize)

@@ -1,7 +1,7 @@
 """Real processes for end-to-end tests: `Site` (tools/running), and a vault that dies on cue.
 
 async with Site.temporary(tmp_path) as site:
-    vault = killable_vault(site, die={"after_commit": 40})
+    vault = killable_vault(site, {"after_commit": 40})
     vault.start()
     await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"])
     ...                                # load, until the phase is reached
@@ -23,7 +23,7 @@ __all__ = ("Process", "ProcessFailed", "Site", "killable_vault")
 _NUMBERS: Final = count(1)
 
 
-def killable_vault(site: Site, *, die: Mapping[str, int]) -> Process:
+def killable_vault(site: Site, die: Mapping[str, int]) -> Process:
     """Name a vault of `site` that kills itself at a phase's n-th time; it isn't started."""
     limits = [text for phase, times in die.items() for text in ("--die", f"{phase}:{times}")]
     script = str(ROOT / "tests" / "e2e" / "killable_vault.py")

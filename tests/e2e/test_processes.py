@@ -71,7 +71,7 @@ async def test_a_killed_vault_comes_back_with_what_it_acknowledged(tmp_path: Pat
 
 async def test_a_killable_vault_dies_at_its_phase(tmp_path: Path) -> None:
     async with Site.temporary(tmp_path) as site:
-        vault = killable_vault(site, die={"after_commit": 20})
+        vault = killable_vault(site, {"after_commit": 20})
         vault.start()
         await vault.ready(site.addresses[OPS])
         async with site.channel("app") as channel:

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,9 +14,10 @@ from tests.e2e.deadly import ALL_PHASES, MID_CHECKPOINT
 from tests.e2e.processes import Process, ProcessFailed, Site, killable_vault
 
 KILLS_EACH: Final = 9
-_FLUSHES: Final = (3, 60)  # how many of them a life gets to see
+FLUSHES: Final = (3, 60)  # how many of them a life gets to see
 _CHECKPOINT_WRITES: Final = (1, 120)
 _LIFE_TIMEOUT: Final = 60.0
+Killable = Callable[[Site, Mapping[str, int]], Process]
 
 
 @dataclass(slots=True)
@@ -24,12 +26,13 @@ class Lives:
 
     kills: Counter[str] = field(default_factory=Counter)
     restarts: list[float] = field(default_factory=list)
+    killable: Killable = killable_vault
 
     async def start(self, site: Site, vault: Process) -> None:
         """Start a vault and wait until it serves."""
         began = time.perf_counter()
         vault.start()
-        await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"])
+        await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"], within=60)
         self.restarts.append(time.perf_counter() - began)
 
     async def live_through(self, site: Site, plan: list[tuple[str, int]]) -> None:
@@ -38,7 +41,7 @@ class Lives:
         Raises ProcessFailed where one does not start, or does not get there in time.
         """
         for phase, times in plan:
-            vault = killable_vault(site, die={phase: times})
+            vault = self.killable(site, {phase: times})
             try:
                 await self.start(site, vault)
             except ProcessFailed:
@@ -51,7 +54,7 @@ class Lives:
             self.kills[phase] += 1
 
     def __str__(self) -> str:
-        spread = ", ".join(f"{phase} {self.kills[phase]}" for phase in ALL_PHASES)
+        spread = ", ".join(f"{p} {self.kills[p]}" for p in ALL_PHASES if self.kills[p])
         took = sorted(self.restarts)
         middle, worst = took[len(took) // 2], took[-1]
         return (
@@ -64,12 +67,17 @@ def _last_lines(vault: Process) -> str:
     return "\n".join(vault.log.read_text(errors="replace").splitlines()[-20:])
 
 
-def planned(seed: int) -> list[tuple[str, int]]:
+def planned(
+    seed: int | str,
+    phases: Sequence[str] = ALL_PHASES,
+    each: int = KILLS_EACH,
+    flushes: tuple[int, int] = FLUSHES,
+) -> list[tuple[str, int]]:
     """Return where to die, each phase as often, in an order and at times that the seed decides."""
     chance = random.Random(f"{seed}/plan")
-    phases = list(ALL_PHASES) * KILLS_EACH
-    chance.shuffle(phases)
+    deaths = list(phases) * each
+    chance.shuffle(deaths)
     return [
-        (phase, chance.randint(*(_CHECKPOINT_WRITES if phase == MID_CHECKPOINT else _FLUSHES)))
-        for phase in phases
+        (phase, chance.randint(*(_CHECKPOINT_WRITES if phase == MID_CHECKPOINT else flushes)))
+        for phase in deaths
     ]

@@ -19,7 +19,7 @@ SHARED: Final = range(4)
 
 @asynccontextmanager
 async def load(
-    every: Sequence[Stubs], history: History, seed: int, clients: int
+    every: Sequence[Stubs], history: History, seed: int | str, clients: int
 ) -> AsyncIterator[None]:
     """Keep clients calling while the block runs; on return each has settled its last call.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -22,10 +23,12 @@ from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 
 from cards.brands import Brand
 from cards.testcards import test_pan
+from tools.running.process import Process
 from tools.running.site import Site, free_addresses
 
 OPS: Final = "CARDVAULT_OPS_LISTEN"
 DEADLINE_S: Final = 20.0
+_NUMBERS: Final = count(1)
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -69,6 +72,13 @@ def envoy_site(**settings: str) -> Iterator[Site]:
             yield site
         finally:
             site.close()
+
+
+def killable_envoy(site: Site, die: Mapping[str, int]) -> Process:
+    """Name a vault in Envoy that kills itself at a phase's n-th time; it isn't started."""
+    limits = [text for phase, times in die.items() for text in ("--die", f"{phase}:{times}")]
+    name = f"killable-envoy-{next(_NUMBERS)}"
+    return site.process(name, "-m", "tests.parts.envoy.killable", *limits)
 
 
 async def until_envoy(pid: int) -> None:

@@ -1,6 +1,6 @@
 """Three nodes under Patroni: killed, cut off, left unguarded, under load; every promise is checked.
 
-`python -m tests.parts.failover --faults 200` is the same, longer.
+`make proof ARGS=failovers` is the same, longer.
 """
 
 from __future__ import annotations
