@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from vault.domain.card import Card, CardKey, Status, Version
 from vault.domain.intents import Entry, FindNumber, Reveal
 from vault.domain.outcome import Refused
-from vault.domain.reasons import Reason
+from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import Found, FoundNumber, Revealed
 from vault.usecases.decide.context import Context, Decision, Verdict
 from vault.usecases.decide.numbers import number_keys
@@ -27,6 +30,8 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
         return Refused(Reason.STATUS_FORBIDS, "purpose")
     keys = ctx.keys[card.tenant]
     number = intent.credential_version
+    if number:
+        _check_order(card, ctx.state.versions.get(card.key, []))
     if number in {0, card.credential_version}:
         contents = open_current(keys, card)
         number = card.credential_version
@@ -44,6 +49,20 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
         purpose=intent.purpose,
         note=f"version {number}" + (", security code" if intent.with_security_code else ""),
     )
+
+
+def _check_order(card: Card, older: Sequence[Version]) -> None:
+    """Refuse to tell a card's versions apart where they contradict one another.
+
+    A version's number is not in its seal, but the revision that sealed it is, and both only rise.
+    So a bit that changed in the number, or in the index that finds the row by it, doesn't give one
+    version's contents for another's. Raises VaultError(DATA_CORRUPT).
+    """
+    steps = sorted([(old.credential_version, old.sealed_revision) for old in older])
+    steps.append((card.credential_version, card.sealed_revision))
+    for before, after in pairwise(steps):
+        if before[0] >= after[0] or before[1] >= after[1]:
+            raise VaultError(Reason.DATA_CORRUPT)
 
 
 def _version(ctx: Context, card: Card, number: int) -> Version | None:
