@@ -13,6 +13,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from chassis.address import split_address
@@ -138,7 +139,8 @@ class ServiceConfig(BaseSettings):
         delay, drain = self.endpoint_delay, self.drain_timeout
         if delay < timedelta(0) or drain < timedelta(0):
             raise ValueError("endpoint_delay and drain_timeout can't be negative")
-        if delay + drain > timedelta(seconds=28):
+        most = timedelta(seconds=28)
+        if max(delay, drain) > most or delay + drain > most:  # the longest spans have no sum
             # Kubernetes kills after 30 s by default; the flush needs what is left.
             raise ValueError("endpoint_delay and drain_timeout must fit in 28 seconds")
         return self
@@ -189,12 +191,17 @@ class ServiceConfig(BaseSettings):
     @classmethod
     def load(cls, **values: Any) -> Self:
         """Read the settings; raises ConfigInvalid, which names variables and never values."""
+        prefix = cls.model_config.get("env_prefix", "")
         try:
             return cls(**values)
+        except SettingsError as error:  # names the field; its cause, left out, quotes the value
+            problems = [f"{prefix}: {error}"]
+        except RecursionError:
+            problems = [f"{prefix}: a variable holds lists in lists without end"]
         except ValidationError as error:
-            prefix = cls.model_config.get("env_prefix", "")
+            # The variable alone: what is a key in its value is a part of its value.
             problems = [
-                f"{prefix}{'.'.join(map(str, item['loc']))}".upper() + f": {item['msg']}"
+                f"{prefix}{''.join(map(str, item['loc'][:1]))}".upper() + f": {item['msg']}"
                 for item in error.errors(include_input=False, include_context=False)
             ]
         raise ConfigInvalid("; ".join(problems))

@@ -16,6 +16,7 @@ MAX_POLICY_BYTES: Final = 1 << 20
 MAX_PRINCIPALS: Final = 10_000
 MAX_ROLES: Final = 1_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_DIGITS: Final = re.compile(r"[0-9](_*[0-9]){5}")
 _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SAN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[\x21-\x7e]{1,2000}")
 
@@ -214,5 +215,5 @@ def _join(path: str, key: str) -> str:
 
 
 def _shown(key: str) -> str:
-    """Return a key for a message: only if it looks like a name at all."""
-    return key if _NAME.fullmatch(key) else "(a key)"
+    """Return a key for a message: only if it looks like a name, and holds no card number."""
+    return key if _NAME.fullmatch(key) and not _DIGITS.search(key) else "(a key)"

@@ -1,8 +1,15 @@
 """Read a YAML file that people write: plain data, and nothing that two readers could take apart."""
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
+
+# PyYAML's constructors let their own mishaps out: a month 99, a "!!bool maybe", a number in base 60
+# that is past all bounds.
+_MISHAPS: Final = (
+    *(yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError),
+    *(OverflowError, RecursionError),
+)
 
 
 class NotYaml(Exception):
@@ -13,9 +20,8 @@ def load_yaml(text: bytes) -> object:
     """Return what a file says. Raises NotYaml. The caller bounds its size."""
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader, made stricter
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        # PyYAML's constructors let their own mishaps out: a month 99, a "!!bool maybe". Without
-        # the original: its text quotes the file.
+    except _MISHAPS:
+        # Without the original: its text quotes the file.
         raise NotYaml("not valid YAML, or a key or alias it may not use") from None
 
 

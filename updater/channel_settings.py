@@ -127,6 +127,12 @@ class _File(_Model):
         return channels
 
 
+_OURS: Final = frozenset(
+    {"[key]"}.union(_File.model_fields, ChannelSettings.model_fields)
+    | {*BoundsSettings.model_fields, *ShadowSettings.model_fields}
+)
+
+
 def read_channels(path: Path, defaults: Mapping[str, Any]) -> Sequence[ChannelSettings]:
     """Read a channels file. Raises ConfigInvalid, which names places and rules, never values."""
     try:
@@ -156,9 +162,10 @@ def _completed(document: object, defaults: Mapping[str, Any]) -> object:
 def _sentences(error: ValidationError) -> Iterator[str]:
     for each in error.errors(include_input=False, include_context=False, include_url=False):
         # A key that is not ours could be anything, in a place for another one even a number.
-        place = [str(part) for part in each["loc"]]
-        if each["type"] == "extra_forbidden" and place:
-            place[-1] = "(a key)"
+        place = [
+            str(part) if isinstance(part, int) or part in _OURS else "(a key)"
+            for part in each["loc"]
+        ]
         yield f"channels: {'.'.join(place)}: {each['msg']}"
 
 

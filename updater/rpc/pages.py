@@ -1,7 +1,6 @@
 """Page tokens: opaque, authenticated, bound to tenant and query."""
 
 import base64
-import binascii
 import hmac
 import json
 from typing import Final
@@ -28,7 +27,7 @@ class Pages:
             return None
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except binascii.Error:
+        except ValueError:  # binascii's is one, too
             raise page_token_invalid() from None
         mac, position = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(tenant, request, position)):

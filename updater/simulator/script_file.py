@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from chassis.strict_yaml import NotYaml, load_yaml
 from updater.simulator.disturbances import RATES, SWITCHES, Disturbances
 from updater.simulator.errors import SimulatorError
 from updater.simulator.formats import Format
@@ -25,8 +24,8 @@ def read_script(path: Path, form: Format) -> Script:
     if len(text) > _MAX_BYTES:
         raise SimulatorError("the script is larger than a megabyte")
     try:
-        document: object = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError):
+        document = load_yaml(text)
+    except NotYaml:
         document = None
     if not isinstance(document, dict):
         raise SimulatorError(f"the script is a mapping of: {', '.join(_KEYS)}")

@@ -11,7 +11,7 @@ import json
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -88,7 +88,7 @@ def parse_body(body: bytes) -> CheckpointBody:
         parsed = CheckpointBody(
             int(fields["number"]), int(fields["time"]), chains, bytes.fromhex(fields["previous"])
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise BodyInvalid("not a checkpoint") from None
     return parsed
 
@@ -158,7 +158,10 @@ class PublicKeys:
         """Read one or more PEM public keys, one behind the other. Raises ValueError."""
         keys = []
         for block in text.split(_END)[:-1]:
-            key = load_pem_public_key(block + _END)
+            try:
+                key = load_pem_public_key(block + _END)
+            except (ValueError, UnsupportedAlgorithm):  # its text would quote the block
+                raise ValueError("not a public key in PEM") from None
             if not isinstance(key, Ed25519PublicKey):
                 raise ValueError("a checkpoint key is an Ed25519 key")  # noqa: TRY004
             keys.append(key)

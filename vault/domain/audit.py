@@ -122,5 +122,5 @@ def ended_by(record: bytes) -> tuple[ChainHead, ...]:
             return ()
         named = json.loads(fields["note"])
         return tuple([ChainHead(str(c), int(s), bytes.fromhex(h)) for c, s, h in named])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return ()

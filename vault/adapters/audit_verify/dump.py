@@ -88,7 +88,7 @@ def _load(file: IO[bytes], db: apsw.Connection) -> bool:
     counts: Counter[str] = Counter()
     for number, text in numbered:
         fields = _parsed(number, text)
-        kind = fields.get("kind")
+        kind = str(fields.get("kind"))
         if kind == "end":
             if any(fields.get(each) != counts[each] for each in _COLUMNS):
                 raise NotReadable("the dump's last line counts other lines than there are")
@@ -121,7 +121,9 @@ def _stored(number: int, name: str, value: object) -> str | int | bytes | None:
             raise NotReadable(f"line {number} of the dump holds no base64") from None
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
         return -1
-    return value if isinstance(value, str | int) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # half a character is no database's
+    return value if isinstance(value, int) else None
 
 
 def _plain(value: object) -> object:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from vault.adapters.audit_verify.opening import open_trail
 from vault.adapters.audit_verify.trail import Trail
 from vault.crypto.checkpoints import BodyInvalid, ChainMark, PublicKeys, parse_body
 from vault.crypto.merkle import includes, inclusion_path, leaf_hash
 from vault.domain.queries import Checkpoint
+
+# JSON may nest without end, and may hold an Infinity, which is no whole number.
+_NOT_OURS: Final = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 class ProofInvalid(Exception):
@@ -91,7 +94,7 @@ def load_checkpoint(text: bytes) -> Checkpoint:
     """Read a checkpoint's file. Raises ProofInvalid."""
     try:
         return _checkpoint(json.loads(text))
-    except (ValueError, KeyError, TypeError):
+    except _NOT_OURS:
         raise ProofInvalid("this file is no checkpoint") from None
 
 
@@ -119,7 +122,7 @@ def load_proof(text: bytes) -> Proof:
             tuple([bytes.fromhex(node) for node in fields["path"]]),
             _checkpoint(fields["checkpoint"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except _NOT_OURS:
         raise ProofInvalid("this file is no proof") from None
 
 

@@ -110,7 +110,10 @@ def _authority(text: str, port: int) -> tuple[str | None, str | None, tuple[tupl
 
 
 def _host(text: str, port: int) -> tuple[str, int]:
-    parts = urlsplit("//" + text)
+    try:
+        parts = urlsplit("//" + text)
+    except ValueError:  # its text would quote the host
+        raise ValueError("not a URL") from None
     try:
         found = parts.port
     except ValueError:
