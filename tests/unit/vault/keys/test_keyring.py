@@ -162,7 +162,7 @@ async def test_an_outage_is_survived_until_the_maximum_age_and_then_refused(benc
         await bench.ring.warm("acme")
     assert refused.value.reason is Reason.KEY_SERVICE_UNAVAILABLE
     bench.kms.down = False
-    bench.clock.advance(31.0)
+    bench.clock.advance(5.5)  # the longest wait between two attempts
     assert (await bench.ring.warm("acme")).tenant == "acme"
 
 
@@ -172,7 +172,7 @@ async def test_an_outage_is_no_storm(bench: Bench) -> None:
         with pytest.raises(VaultError):
             await bench.ring.warm("acme")
         bench.clock.advance(0.1)
-    assert 5 <= bench.kms.calls <= 12
+    assert 15 <= bench.kms.calls <= 26  # in 100 s
     assert bench.ring.counts.held_off == 1_000 - bench.ring.counts.failures
 
 
