@@ -1,7 +1,7 @@
 """Tell the time through a port, so that tests can hold it still."""
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -28,3 +28,33 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return the host's monotonic clock in seconds."""
         return time.monotonic()
+
+
+class UnhurriedClock:
+    """Tell the time for what cannot be undone: a host's clock set forward does not hurry it.
+
+    It is never ahead of the host's, nor of its own pace since it was made: after a step forward it
+    goes on as before, until the step has stood for a day. Then it was a correction, and is taken
+    over. A step back is followed at once. What a process meets at its start it has to believe.
+    """
+
+    __slots__ = ("_at_us", "_clock", "_host_us", "_seen", "_since")
+
+    BELIEVED_S: Final = 86_400.0
+    LEAST_STEP_US: Final = 1_000_000
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+        self._at_us = self._host_us = clock.now_us()
+        self._seen = self._since = clock.monotonic()  # since when the host's clock was not set
+
+    def now_us(self) -> int:
+        """Return microseconds since the epoch, UTC; late by a step that is not believed yet."""
+        seen, host_us = self._clock.monotonic(), self._clock.now_us()
+        passed_us = round((seen - self._seen) * 1_000_000)
+        if abs(host_us - self._host_us - passed_us) > self.LEAST_STEP_US:
+            self._since = seen
+        believed = seen - self._since >= self.BELIEVED_S
+        self._at_us = host_us if believed else min(host_us, self._at_us + passed_us)
+        self._host_us, self._seen = host_us, seen
+        return self._at_us

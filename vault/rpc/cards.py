@@ -109,8 +109,10 @@ class CardHandlers:
         key = (await self.keyring.warm(call.tenant)).cursor
         place = place_of(key, call.tenant, bound, request.page_token)
         below = int(place) if place else card.credential_version + 1
+        # Never the card's own: superseded since it was read, it would stand here twice.
         # One more than asked for tells whether there is a next page.
-        older = await self.reader.versions(card.key, below, limit + 1)
+        until = min(below, card.credential_version)
+        older = await self.reader.versions(card.key, until, limit + 1)
         view, now = View(call.identity), self._now()
         rows = [version_out(card, old, view, now) for old in older]
         if card.sealed is not None and card.credential_version < below:

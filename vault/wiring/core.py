@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from chassis.clock import Clock
+from chassis.clock import Clock, UnhurriedClock
 from chassis.events.open import open_sink
 from chassis.events.relay import EventRelay
 from chassis.tracing.open import Tracing
@@ -96,7 +96,8 @@ async def make_core(
         checkpointer=checkpointer,
         ledger=ledger,
         refusals=RefusalAudit(ledger, clock),
-        sweeper=Sweeper(ledger, engine.housekeeping, clock.now_us, sweep),
+        # What it removes is gone: a clock that is set forward by mistake must not hurry it.
+        sweeper=Sweeper(ledger, engine.housekeeping, UnhurriedClock(clock).now_us, sweep),
         reaper=Reaper(ledger, engine.audit, checkpointer, chain, clock) if shared else None,
         relay=None if sink is None else EventRelay(engine.outbox, sink, clock),
         codes=codes,
