@@ -7,6 +7,11 @@ import random
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.leaks import unshown
+
+# What hides fields from its `repr` is not shown field by field where a test fails.
+pytest_assertrepr_compare = unshown.pytest_assertrepr_compare
+
 # No deadline: these machines are shared, and a pause is no failure. No database: its examples may
 # hold card numbers, and a test leaves nothing behind.
 settings.register_profile(

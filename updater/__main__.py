@@ -1,11 +1,15 @@
 """The command `cardvault-updater` (= `python -m updater`)."""
 
-from chassis.runtime import prepare_environment
+from chassis.runtime import forbid_core_dumps, prepare_environment
 
 
 def main() -> None:
-    """Run the command line. gRPC's own tracing is off before anything imports it."""
+    """Run the command line. gRPC's own tracing is off before anything imports it.
+
+    No command leaves a core file: `import` and `scan` hold card numbers as `serve` does.
+    """
     prepare_environment()
+    forbid_core_dumps()
     from updater.cli.commands import updater  # noqa: PLC0415 - after the environment is safe
 
     updater()

@@ -1,0 +1,151 @@
+"""Every port of the vault raises with a card number in hand, while every RPC is called.
+
+The ports are found by looking at the protocols: a new method is in the table, or the test fails.
+Meanwhile nothing is put into temporary files, not even into such as have no name any more.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from cards.brands import Brand
+from cards.testcards import test_pan
+from tests.doubles.logged import logged
+from tests.doubles.rpc_canary import Canaries
+from tests.doubles.rpc_requests import card_for, good_request
+from tests.doubles.rpc_wire import send, short, vault_routes
+from tests.doubles.vault_site import VaultSite, vault_site
+from vault.adapters.memory_codes import MemorySecurityCodes
+from vault.usecases import ports
+
+NUMBER: Final = test_pan(Brand.VISA, 9_753_110)
+CANARIES: Final = Canaries((NUMBER,))
+
+CALLED: Final[Mapping[str, tuple[str, ...]]] = {
+    "Ledger": ("apply", "read"),
+    "CardReader": ("cards", "list_cards", "versions"),
+    "FileReader": ("changed_by", "parked_by"),
+    "AuditStore": ("audit_rows", "audit_reach", "checkpoints", "last_checkpoint"),
+    "SecurityCodes": ("put", "exists", "take"),
+    "Keyring": ("warm",),
+}
+"""What handlers call themselves."""
+BEHIND: Final[Mapping[str, tuple[str, ...]]] = {
+    # Of a flush: anything unexpected ends the ledger and the process (tests/unit/vault).
+    "Store": ("read", "write"),
+    "Keyring": ("peek",),
+    "EventEncoder": ("__call__",),
+    # Of the keyring, whose failures are VaultErrors.
+    "KeyStore": ("data_keys", "add_data_keys"),
+    "Kms": ("kek", "wrap", "unwrap"),
+    # Of work beside the calls.
+    "CardReader": ("editions",),
+    "Housekeeping": (
+        *("erasable", "purgeable_versions", "purge_requests", "purge_answers"),
+        *("parked_due", "purge_parked", "purge_imprints"),
+    ),
+    "AuditStore": ("open_chains", "abandoned_chains", "chain_records", "add_checkpoint"),
+    # Of the cache, which never raises by contract.
+    "SealedViews": ("away", "get", "put"),
+}
+"""What is called behind the ledger or beside the calls."""
+
+
+def methods() -> set[tuple[str, str]]:
+    """Return every method of every port."""
+    found = set()
+    for name, port in vars(ports).items():
+        if inspect.isclass(port) and getattr(port, "_is_protocol", False):
+            own = [each for each in vars(port) if each == "__call__" or not each.startswith("_")]
+            found |= {(name, each) for each in own}
+    return found
+
+
+def test_every_method_of_every_port_is_in_a_table() -> None:
+    listed = [(port, each) for of in (CALLED, BEHIND) for port, them in of.items() for each in them]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == methods()
+
+
+class Broken(Exception):
+    """What a driver might raise."""
+
+
+def _raise(*_args: Any, **_more: Any) -> Any:
+    number = NUMBER  # in the frame, as a caller's request is
+    try:
+        raise ValueError(f"bad value: {number}")
+    except ValueError as cause:
+        raise Broken(f"the row was ({number})", number) from cause
+
+
+def _targets(site: VaultSite) -> Mapping[str, type]:
+    engine, ledger = site.running.engine, site.running.ledger
+    return {
+        "Ledger": type(ledger),
+        "CardReader": type(engine.reader),
+        "FileReader": type(engine.files),
+        "AuditStore": type(engine.audit),
+        "SecurityCodes": MemorySecurityCodes,
+        "Keyring": type(ledger._keyring),
+    }
+
+
+async def test_no_port_that_raises_makes_a_number_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    leaks, met = [], set()
+    with logged("vault", level="DEBUG") as log:
+        async with vault_site(tmp_path / "site") as site:
+            root = await site.client("root")
+            routes = vault_routes()
+            cards = {short(route): await card_for(short(route), root) for route in routes}
+            for port, names in CALLED.items():
+                for name in names:
+                    with monkeypatch.context() as patch:
+                        patch.setattr(_targets(site)[port], name, _raise)
+                        for route in routes:
+                            request = good_request(short(route), cards[short(route)])
+                            answer = await send(root.channel, route, request)
+                            raw = answer.refusal.raw if answer.refusal else b""
+                            if CANARIES.found_in(raw):
+                                leaks.append(f"{port}.{name}: {short(route)}")
+                            if answer.code == "INTERNAL":
+                                met.add((port, name))
+            unnamed = _unnamed_files()
+    assert (leaks, unnamed) == ([], [])
+    assert leaks == []
+    assert {("Ledger", "apply"), ("CardReader", "list_cards"), ("AuditStore", "audit_rows")} <= met
+    assert not CANARIES.found_in(log.getvalue().encode())
+    assert not CANARIES.found_in("".join(capfd.readouterr()).encode())
+    assert "unexpected error" in log.getvalue()
+    assert list(temporary.iterdir()) == []
+
+
+def _unnamed_files() -> list[str]:
+    """Return the open files that no directory names any more, and that hold a canary."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(each.readlink())
+        except OSError:
+            continue  # the listing's own
+        if target.endswith(" (deleted)") and target.startswith("/"):
+            found += [target] if CANARIES.found_in(each.read_bytes()) else []
+    return found
+
+
+def test_the_search_finds_a_file_without_a_name() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(NUMBER.encode())
+        file.flush()
+        assert len(_unnamed_files()) == 1
