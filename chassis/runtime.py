@@ -78,10 +78,11 @@ def _calm_collector() -> None:
 
     Calls make hardly any cycles, yet by default every 700 new containers start a look, and each
     full one walks all modules and message descriptors: about a tenth of a busy vault's CPU time.
+    A full flush makes tens of thousands, which go with it: a look at them finds nothing.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

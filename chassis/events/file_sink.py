@@ -19,7 +19,8 @@ from chassis.events.ports import Event, PoisonEvent, Publisher, SinkUnavailable
 from chassis.events.source import PROTOBUF, EventSource
 
 MAX_LINE: Final = 1 << 20
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+# JSON's own quoting, in C: an encoder object takes twice as long for a line of texts.
+_quoted = json.encoder.encode_basestring_ascii
 _BLOCK: Final = 1 << 16
 
 
@@ -30,7 +31,8 @@ def cloud_event(source: EventSource, row: Event) -> bytes:
         "datacontenttype": PROTOBUF,
         "data_base64": base64.b64encode(row.payload).decode(),
     }
-    line = _ENCODE(event).encode()
+    fields = [f'"{name}":{_quoted(value)}' for name, value in event.items()]
+    line = f"{{{','.join(fields)}}}".encode()
     if len(line) >= MAX_LINE:
         raise PoisonEvent
     return line

@@ -1,4 +1,7 @@
-"""Cardvault's client: generated stubs in `cardvault.vault.v1` and `cardvault.updater.v1`."""
+"""Cardvault's client: `cardvault.client` batches; stubs are in `cardvault.{vault,updater}.v1`.
+
+This module imports none of them: servers have the stubs, and no use for the client.
+"""
 
 from functools import cache
 from importlib.resources import files

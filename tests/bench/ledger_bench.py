@@ -1,6 +1,6 @@
 """Print what a card costs in the ledger and its store, in batches of 100 and without any RPC.
 
-    python tests/bench/ledger_bench.py [--rounds 60] [--store sqlite|memory|postgres] [--profile]
+    python -m tests.bench.ledger_bench [--rounds 60] [--store sqlite|memory|postgres] [--profile]
         [--directory DIR] [--switch-interval SECONDS] [--cards N]
 
 CPU is the whole process's (event loop, writer thread, checkpoints; not PostgreSQL's), a card's row

@@ -33,6 +33,10 @@ def show(results: Results, console: Console) -> None:
         console.print(Markdown(results.traces))
     if results.codecs:
         console.print(Markdown(results.codecs))
+    if results.growth:
+        console.print(Markdown(results.growth))
+    if results.client:
+        console.print(Markdown(results.client))
     for problem in results.problems:
         console.print(f"this run does not count: {problem}", style="bold red")
 
@@ -53,6 +57,10 @@ def markdown(results: Results) -> str:
         parts.append(f"### A call, with and without traces\n\n{results.traces}")
     if results.codecs:
         parts.append(f"### Answer files read\n\n{results.codecs}")
+    if results.growth:
+        parts.append(f"### As the vault grows\n\n{results.growth}")
+    if results.client:
+        parts.append(f"### The batching client\n\n{results.client}")
     parts.append(
         f"Ratios and bars are judged at {JUDGED_IN_FLIGHT} calls in flight. CPU is the vault's"
         " user and system time over all its threads, until it is quiet again: “of it loop” is the"

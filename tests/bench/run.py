@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.bench import cache_bench, codec_bench, tracing_bench
+from tests.bench import cache_bench, client_bench, codec_bench, growth_bench, tracing_bench
 from tests.bench.machine import this_machine
 from tests.bench.measuring import Bench
 from tests.bench.phases import FULL, IN_FLIGHT, OPERATIONS, QUICK, Plan
@@ -52,6 +52,26 @@ def _codecs(plan: Plan) -> str:
     quick = plan.name == QUICK.name
     size = codec_bench.QUICK_MEGABYTES if quick else codec_bench.FULL_MEGABYTES
     return codec_bench.table(codec_bench.measure(size))
+
+
+def _growth(plan: Plan, directory: Path) -> str:
+    """Measure a vault of up to a million cards, for a run of everything."""
+    if not plan.whole:
+        return ""
+    quick = plan.name == QUICK.name
+    sizes = growth_bench.QUICK_SIZES if quick else growth_bench.SIZES
+    return growth_bench.table(growth_bench.measure(sizes, directory))
+
+
+def _client(plan: Plan, directory: Path) -> str:
+    """Measure the batching client, for a run of everything. Raises BenchFailed."""
+    if not plan.whole:
+        return ""
+    work = Path(tempfile.mkdtemp(prefix="run-client-", dir=directory))
+    with STORES["sqlite"](work) as store:
+        found = client_bench.table(client_bench.measured_client(plan, work, store))
+    shutil.rmtree(work)
+    return found
 
 
 def _traces(plan: Plan, names: Sequence[str], directory: Path) -> str:
@@ -93,10 +113,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Progress(console=console, transient=True) as progress:
             stores = [measured(plan, name, options.dir, progress) for name in names]
             traces = _traces(plan, names, options.dir)
+            client = _client(plan, options.dir)
     except BenchFailed as error:
         console.print(f"bench: {error}", style="bold red")
         return 2
-    results = Results(plan.name, machine, stores, _cache(plan), traces, _codecs(plan))
+    # What needs no server of the plan's, one after another: each is a table of its own.
+    results = Results(
+        plan.name,
+        machine,
+        stores,
+        cache=_cache(plan),
+        traces=traces,
+        codecs=_codecs(plan),
+        growth=_growth(plan, options.dir),
+        client=client,
+    )
     show(results, console)
     _keep(results, options.dir / "results.json")
     console.print(f"kept in {options.dir / 'results.json'}")

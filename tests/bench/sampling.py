@@ -25,7 +25,9 @@ _AFTER_WAITING: Final = frozenset(
     {
         ("chassis/runtime.py", "run"),
         ("chassis/deadlines.py", "Limit.__exit__"),
+        ("chassis/grpc_transport.py", "GrpcCall.peer_sans"),
         ("chassis/postgres/sql.py", "Arguments.one"),
+        ("vault/usecases/ledger/ledger.py", "GroupCommitLedger.apply"),
         ("vault/usecases/ledger/phases.py", "_NoPhases.reached"),
     }
 )

@@ -66,10 +66,10 @@ def _bars(results: Results) -> Rows:
     rows: Rows = []
     for name in names:
         bars = [each.get(name) for each in found]
-        (first, *_others) = [bar for bar in bars if bar is not None]
+        asked = [bar for bar in bars if bar is not None]
+        limits = dict.fromkeys(f"{'≥' if bar.least else '≤'} {bar.limit:g}" for bar in asked)
         judged = [_judged(bar) if bar is not None else "not asked" for bar in bars]
-        sign = "≥" if first.least else "≤"
-        rows.append((name, f"{sign} {first.limit:g} {first.unit}", *judged))
+        rows.append((name, f"{' or '.join(limits)} {asked[0].unit}", *judged))
     return rows
 
 

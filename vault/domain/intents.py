@@ -5,7 +5,7 @@ Not printed anywhere: several hold card numbers, so none has a generated `repr`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cards.outcomes import Outcome as UpdateOutcome
@@ -252,6 +252,9 @@ class Entry:
     mark: RequestMark | None = None
     size: int = 512  # bytes this entry may hold in the queue
     still_wanted: Callable[[], bool] | None = None
+    # A new card's number as its lookup MACs, one for each index key: made when a flush asks what
+    # is to be read, and used when it decides.
+    lookups: Sequence[bytes] = ()
 
     @property
     def card_key(self) -> CardKey | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.bench import tracing_bench
+from tests.bench import growth_bench, tracing_bench
 from tests.bench.disk import bare_sync, over_budget, rows_per_call
 from tests.bench.machine import Machine
 from tests.bench.phases import IN_FLIGHT, OPERATIONS, Operation
@@ -103,7 +103,7 @@ def test_a_good_run_has_no_problems_and_its_bars_are_compared() -> None:
     assert found.problems == []
     assert "does not count" not in markdown(found)
     (one, other) = found.stores
-    assert [bar.held for bar in bars_of(one)] == [True] * 7
+    assert [bar.held for bar in bars_of(one)] == [True] * 6
     slow = replace(other, open_loop=replace(other.open_loop, latency=latency_of([0.011])))
     assert [bar.name for bar in bars_of(slow) if not bar.held] == ["Open loop, p99"]
     assert "| 1.00 ms | 11.00 ms MISSED |" in markdown(replace(found, stores=[one, slow]))
@@ -119,7 +119,33 @@ def test_the_databases_own_time_is_shown_and_in_no_ratio() -> None:
 def test_a_bar_of_what_was_not_measured_is_left_out() -> None:
     whole = on("PostgreSQL")
     part = replace(whole, cells=[cell for cell in whole.cells if cell.operation == "Detokenize"])
-    assert {bar.name.split()[0].strip(",") for bar in bars_of(part)} == {"Detokenize", "Open"}
+    assert {bar.name.split()[0].strip(",") for bar in bars_of(part)} == {"Detokenize", "Open", "A"}
+
+
+def test_the_embedded_store_is_held_to_bars_of_its_own() -> None:
+    embedded = {bar.name: bar.limit for bar in bars_of(on("SQLite"))}
+    served = {bar.name: bar.limit for bar in bars_of(on("PostgreSQL"))}
+    assert embedded.keys() == served.keys()
+    differs = {name: (limit, served[name]) for name, limit in embedded.items()}
+    assert {name: pair for name, pair in differs.items() if pair[0] != pair[1]} == {
+        "Tokenize, to the empty call": (1.8, 1.5),
+        "BatchTokenize(100), Python a card": (90, 60),
+        "BatchDetokenize(100), Python a card": (35, 25),
+    }
+    assert "| ≤ 1.8 or ≤ 1.5 x |" in markdown(results())
+    slow_disk = replace(on("SQLite").disk, sync=latency_of([0.003]))
+    missed = bars_of(replace(on("SQLite"), disk=slow_disk))
+    assert [bar.name for bar in missed if not bar.held] == ["A bare fsync meanwhile, p99"]
+
+
+def test_how_a_vault_grows_is_on_the_page(tmp_path: Path) -> None:
+    grown = growth_bench.measure((200, 400), tmp_path)
+    assert [each.cards for each in grown] == [200, 400]
+    assert all(each.tokenize_us > each.reveal_us > 0 for each in grown)
+    assert grown[1].database > grown[0].database > 200 * 500
+    page = markdown(replace(results(), growth=growth_bench.table(grown)))
+    assert "### As the vault grows" in page
+    assert "| 400 |" in page
 
 
 def test_a_quick_run_says_that_it_proves_nothing() -> None:

@@ -7,6 +7,7 @@ answers nothing any more, touches the file no more, and tells whoever opened it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ T = TypeVar("T")
 Job = Callable[[apsw.Connection], T]
 
 _SPAN = {DB_SYSTEM: "sqlite"}
-CHECKPOINT_PAGES = 1_000  # 4 MiB of log: a checkpoint of it holds the writer up for 2 to 4 ms
+CHECKPOINT_PAGES = 2_000  # 8 MiB of log: a checkpoint of it holds the writer up for some ms
 
 
 class Database:
@@ -45,6 +46,7 @@ class Database:
         self._writer.set_wal_hook(self._committed)
         self._inline = open_reader(path, vfs)
         self._aside = open_reader(path, vfs)
+        self._at_work = threading.Lock()  # held by whoever uses the writer's connection
         self._writing = Worker("cardvault-writer")
         self._reading = Worker("cardvault-reader")
 
@@ -58,10 +60,19 @@ class Database:
             return await self._writing.run(lambda: self._transaction(job), self._checkpoint_if_due)
 
     def read(self, job: Job[T]) -> T:
-        """Run a short read in one snapshot, here and now: cached pages cost microseconds."""
+        """Run a short read in one snapshot, here and now: cached pages cost microseconds.
+
+        While the writer rests its connection is read from, which has made all changes itself and
+        keeps its pages. Another one forgets all of them at each commit that is not its own.
+        """
         self._refuse_if_broken()
         with step("db.read", "client", _SPAN):
-            return self._snapshot(self._inline, job)
+            if not self._at_work.acquire(blocking=False):
+                return self._snapshot(self._inline, job)
+            try:
+                return self._snapshot(self._writer, job)
+            finally:
+                self._at_work.release()
 
     async def query(self, job: Job[T]) -> T:
         """Run a read that may take long, on its own thread."""
@@ -85,22 +96,23 @@ class Database:
             raise StoreBroken("the database failed before")
 
     def _transaction(self, job: Job[T]) -> T:
-        self._refuse_if_broken()
-        db = self._writer
-        try:
-            db.execute("BEGIN IMMEDIATE")
+        with self._at_work:
+            self._refuse_if_broken()
+            db = self._writer
             try:
-                result = job(db)
-                db.execute("COMMIT")
-            except apsw.IOError:
-                raise  # not even rolled back: nothing after a failed write or sync is known
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-        except Exception as error:  # noqa: BLE001 - told in the port's words, below
-            raise self._judged(error) from None
-        return result
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    result = job(db)
+                    db.execute("COMMIT")
+                except apsw.IOError:
+                    raise  # not even rolled back: nothing after a failed write or sync is known
+                except BaseException:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                    raise
+            except Exception as error:  # noqa: BLE001 - told in the port's words, below
+                raise self._judged(error) from None
+            return result
 
     def _snapshot(self, db: apsw.Connection, job: Job[T]) -> T:
         try:
@@ -136,13 +148,14 @@ class Database:
         self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _checkpoint(self, mode: int) -> None:
-        try:
-            logged, copied = self._writer.wal_checkpoint(mode=mode)
-        except Exception as error:  # noqa: BLE001 - told in the port's words
-            fault = self._judged(error)
-            if not isinstance(fault, StoreBroken | StoreFull | StoreUnavailable):
-                self._break(StoreBroken("checkpoint"))
-            return  # a full disk or a reader in the way: the log keeps everything meanwhile
+        with self._at_work:
+            try:
+                logged, copied = self._writer.wal_checkpoint(mode=mode)
+            except Exception as error:  # noqa: BLE001 - told in the port's words
+                fault = self._judged(error)
+                if not isinstance(fault, StoreBroken | StoreFull | StoreUnavailable):
+                    self._break(StoreBroken("checkpoint"))
+                return  # a full disk or a reader in the way: the log keeps everything meanwhile
         if logged == copied:
             self._log_pages = 0  # the next commit starts the log over
 

@@ -69,8 +69,12 @@ class Rows:
 
 
 def inserting(table: str, names: Sequence[str]) -> Rows:
-    """Return the statement that inserts rows of these columns; a row that is there fails it."""
-    text = "INSERT INTO $TABLE ($NAMES) SELECT * FROM ($ROWS) WHERE column1 IS NOT NULL"
+    """Return the statement that inserts rows of these columns; a row that is there fails it.
+
+    And with it the transaction, at once: so SQLite need not keep each page as it was before the
+    statement, which took an eighth of a statement's time.
+    """
+    text = "INSERT OR ROLLBACK INTO $TABLE ($NAMES) SELECT * FROM ($ROWS) WHERE column1 IS NOT NULL"
     return Rows(filled(text, TABLE=table, NAMES=columns(names)), len(names))
 
 

@@ -13,16 +13,21 @@ from vault.usecases.decide.tokens import timed_id
 from vault.usecases.ledger.state import NumberKey
 
 
+def lookups_of(keys: TenantKeys, kind: str, pan: Pan) -> list[bytes]:
+    """Return a number's lookup MACs, one for each live fingerprint key, the active one's first."""
+    return [key.fingerprint(kind, pan) for key in keys.fingerprints]
+
+
 def fingerprint_of(
-    ctx: Context, tenant: str, kind: str, pan: Pan
+    ctx: Context, tenant: str, kind: str, pan: Pan, lookups: Sequence[bytes] = ()
 ) -> tuple[str, dict[NumberKey, str]]:
     """Return a number's fingerprint, and the index rows that are still missing for it.
 
-    With two live fingerprint keys (during a rotation) both rows are written.
+    With two live fingerprint keys (during a rotation) both rows are written. `lookups` are the
+    number's, where somebody has made them already.
     """
-    wanted = [
-        NumberKey(tenant, key.fingerprint(kind, pan)) for key in ctx.keys[tenant].fingerprints
-    ]
+    macs = lookups or lookups_of(ctx.keys[tenant], kind, pan)
+    wanted = [NumberKey(tenant, mac) for mac in macs]
     known = [ctx.state.numbers.get(key) for key in wanted]
     fingerprint = next((found for found in known if found), None)
     if fingerprint is None:

@@ -41,7 +41,8 @@ def accept_rows(state: State, delta: Delta, decision: Decision) -> None:
         ]
     if decision.parked:
         _accept_parked(state, delta, decision)
-    delta.due.update(dict.fromkeys(decision.due))
+    if decision.due:
+        delta.due.update(dict.fromkeys(decision.due))
     delta.dropped_numbers.extend(decision.dropped_numbers)
     delta.ended_chains.extend(decision.ended_chains)
 

@@ -25,7 +25,7 @@ from vault.domain.intents import (
     RevertUpdates,
 )
 from vault.domain.parked import DAY_US, ParkedDay, ParkedKey
-from vault.usecases.decide.numbers import fpan_keys, fpans_of, number_keys
+from vault.usecases.decide.numbers import fpan_keys, fpans_of, lookups_of, number_keys
 from vault.usecases.ledger.state import AppliedKey, NumberKey, NumberOf, RequestKey, Want
 
 
@@ -45,7 +45,8 @@ def _want_one(want: Want, entry: Entry, keys: Mapping[str, TenantKeys], now: int
         case Note() | EndChains():
             return  # its token, if it names one, need not exist
         case AddCard():
-            _want_new(want, tenant, intent, keys[tenant])
+            entry.lookups = lookups_of(keys[tenant], intent.kind, intent.contents.pan)
+            _want_new(want, tenant, intent, entry.lookups)
         case FindNumber():
             numbers = number_keys(tenant, keys[tenant], intent.pan)
             want.numbers.update(numbers)
@@ -68,9 +69,8 @@ def _want_one(want: Want, entry: Entry, keys: Mapping[str, TenantKeys], now: int
             _want_change(want, CardKey(tenant, intent.token), intent, keys[tenant])
 
 
-def _want_new(want: Want, tenant: str, intent: AddCard, keys: TenantKeys) -> None:
-    for mac_key in keys.fingerprints:
-        mac = mac_key.fingerprint(intent.kind, intent.contents.pan)
+def _want_new(want: Want, tenant: str, intent: AddCard, lookups: Sequence[bytes]) -> None:
+    for mac in lookups:
         want.numbers.add(NumberKey(tenant, mac))
         if intent.customer and not intent.ttl_us:
             want.existing.add(

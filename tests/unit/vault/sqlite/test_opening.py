@@ -153,7 +153,7 @@ def test_the_domains_rows_and_the_tables_have_the_same_columns(tmp_path: Path) -
         ADD_REQUESTS,
         ADD_VERSIONS,
     ):
-        table, _, rest = statement.text.removeprefix("INSERT INTO ").partition(" (")
+        table, _, rest = statement.text.removeprefix("INSERT OR ROLLBACK INTO ").partition(" (")
         named = rest.partition(")")[0].split(", ")
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
         assert named == columns, table
