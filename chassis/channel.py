@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
 
 from chassis.call import TENANT_KEY
 from chassis.tls import TlsFiles, channel_credentials
@@ -62,3 +64,29 @@ def open_channel(
             ("grpc.keepalive_timeout_ms", 20_000),
         ),
     )
+
+
+def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """Return the status that came with a failed call; an empty one where none did.
+
+    Or where it can't be read: a proxy's, say. The call's code is true all the same.
+    """
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                break
+    return status_pb2.Status()
+
+
+def reason_in(status: status_pb2.Status) -> str:
+    """Return the ErrorReason's name in a status, without its prefix; "" where there is none."""
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        try:
+            if detail.Unpack(info):
+                return str(info.reason).removeprefix("ERROR_REASON_")
+        except DecodeError:
+            continue
+    return ""

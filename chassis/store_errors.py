@@ -31,5 +31,9 @@ class DataFault(StoreError):
     """Some row is not storable; whoever wrote several finds it, and lets the others through."""
 
 
+class DataDamaged(StoreError):
+    """What was read can't be what was stored; whoever reads several rows finds which it is."""
+
+
 class UnsuitableDatabase(StoreError):
     """This database is not at a schema that this release can serve or migrate."""

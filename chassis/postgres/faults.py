@@ -9,6 +9,7 @@ import asyncpg
 from chassis.store_errors import (
     CommitInDoubt,
     Conflict,
+    DataDamaged,
     DataFault,
     StoreBroken,
     StoreError,
@@ -57,6 +58,8 @@ def translated(error: Exception) -> StoreError:
         if state in _CORRUPT:
             return StoreBroken(kind)
         return StoreUnavailable(kind)
+    if isinstance(error, UnicodeDecodeError):
+        return DataDamaged(kind)
     if isinstance(error, UNBINDABLE):
         return DataFault(kind)
     return StoreUnavailable(kind)

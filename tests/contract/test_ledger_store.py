@@ -25,7 +25,7 @@ from tests.contract.ledger_rows import (
 from tests.doubles.vault_ledger import CHAIN, TENANT
 from vault.adapters.engine import Engine
 from vault.domain.card import CardKey
-from vault.usecases.ledger.delta import CardChange, PointerChange
+from vault.usecases.ledger.delta import YOUNGEST, CardChange, PointerChange
 from vault.usecases.ledger.links import HOLDERS
 from vault.usecases.ledger.state import AppliedKey, Control, Holder, NumberOf, RequestKey, Want
 from vault.usecases.ports import Conflict, DataFault, StoreBroken
@@ -59,6 +59,11 @@ CLASHES: dict[str, dict[str, Any]] = {
         "pointers": {a_pointer("tok_1"): PointerChange("tok_2", None)}
     },
     "a pointer that is not there": {"pointers": {a_pointer("x"): PointerChange("tok_1", "tok_2")}},
+    "a card relied on at another revision": {"relied": {CARD.key: 2}},
+    "a card relied on that is not there": {"relied": {NOBODY.key: 1}},
+    "a card older than a lost pointer's heir": {"heirs": {a_pointer("tok_1"): (1_001, "")}},
+    "a card as old as the heir, before it": {"heirs": {a_pointer("tok_1"): (1_000, "tok_2")}},
+    "a card where there is no heir": {"heirs": {a_pointer("tok_1"): YOUNGEST}},
     "a request id that is there": {"requests": [a_request("r-1")]},
     "a request id twice": {"requests": [a_request("r-2"), a_request("r-2")]},
     "a number that is there": {"numbers": {a_number("fp_tok_1"): "fp_other"}},
@@ -329,6 +334,36 @@ async def test_pointers_move_and_go(engine: Engine) -> None:
     assert (await engine.store.read(CHAIN, want)).existing == {key: "tok_2"}
     await write(engine, pointers={key: PointerChange("tok_2", None)})
     assert (await engine.store.read(CHAIN, want)).existing == {}
+
+
+async def test_what_is_relied_on_may_be_as_it_was(engine: Engine) -> None:
+    await write(engine, **BEFORE)
+    await write(engine, relied={CARD.key: 1}, heirs={a_pointer("tok_1"): (1_000, "tok_1")})
+    gone = CARD._replace(revision=2, status="DELETED")
+    pointers = {a_pointer("tok_1"): PointerChange("tok_1", None)}
+    changes = {CARD.key: CardChange(1, gone)}  # the flush's own card does not count as it was
+    await write(engine, cards=changes, pointers=pointers, heirs={a_pointer("tok_1"): YOUNGEST})
+    await write(engine, heirs={a_pointer("tok_1"): YOUNGEST})  # nor does one that is not live
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer": "ben"},
+        {"expire_time": 9},
+        {"status": "CLOSED"},
+        {"kind": "DPAN"},
+        {"token_format": "NUMERIC"},
+        {"fingerprint": "fp_other"},
+    ],
+    ids=str,
+)
+async def test_a_card_that_the_pointer_could_not_go_to_is_no_heir(
+    engine: Engine, change: dict[str, Any]
+) -> None:
+    card = CARD._replace(**change)
+    await write(engine, cards=added(card), numbers=numbers_of(card))
+    await write(engine, heirs={a_pointer("tok_1"): YOUNGEST})
 
 
 async def test_every_column_of_a_card_comes_back_as_it_went_in(engine: Engine) -> None:

@@ -162,6 +162,8 @@ class Asker:
             for key, result in zip(keys, results, strict=True):
                 if result.WhichOneof("result") == "response":
                     self.heard.masked[key] = _masked(result.response.card)
+                else:
+                    self._note(Code(result.error.code), result.error.SerializeToString())
 
     async def _call(self, method: str, tenant: str, request: Message) -> bytes | StatusError:
         reply = await self.opened.call(method, tenant, request)

@@ -27,6 +27,9 @@ _SIGNED: Final = frozenset(
 """What `audit verify` reads and has to call false. A record's own chain and number are inside it;
 the columns beside it only find it, and its index is read for them."""
 
+_NEVER: Final = frozenset({"INTERNAL", "INVALID_ARGUMENT", "UNKNOWN"})
+"""What no caller hears of a damaged row: nothing is wrong with what it sent, nor with the code."""
+
 
 @dataclass(frozen=True)
 class Came:
@@ -43,10 +46,15 @@ class Came:
 def judged(image: Image, came: Came) -> list[str]:
     """Return what was wrong, one sentence each."""
     found = [*_revealed(image, came), *_tokenized(image, came)]
+    wrong = came.heard.codes & _NEVER
+    if wrong:
+        found.append(f"a caller is told {' and '.join(sorted(wrong))}")
     if came.heard.echoes:
         found.append("a refusal has a card number in it")
     if came.flip.field in SEALED:
         found += _sealed(image, came)
+    elif came.flip.table == "cards" and came.flip.column is not None:
+        found += _neighbours(image, came)
     if came.flip.mode is Mode.LOG:
         found += _rolled_back(came)
     elif came.flip.field in _SIGNED and not came.healed and not named(came):
@@ -146,6 +154,20 @@ def _sealed(image: Image, came: Came) -> list[str]:
         f"{said.key.token} version {said.asked or 'current'} answers {said.code}"
         for said in came.heard.said
         if said.code != _expected(said, truth.shut, hit=(said.key, said.asked) == (key, asked))
+    ]
+
+
+def _neighbours(image: Image, came: Came) -> list[str]:
+    """A plain column that was hit is its own card's matter; all others answer as before."""
+    assert came.flip.column is not None
+    if came.flip.mode is not Mode.CLOSED or came.ended:
+        return []
+    row = came.flip.column.row
+    return [
+        f"{said.key.token}, which was not hit, answers {said.code}"
+        for said in came.heard.said
+        if said.key != (row["tenant"], row["token"])
+        and said.code != _expected(said, image.truth.shut, hit=False)
     ]
 
 

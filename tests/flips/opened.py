@@ -32,7 +32,7 @@ from vault.rpc.errors import translate
 from vault.rpc.events_out import encode_event
 from vault.rpc.routes import routes
 from vault.usecases.chain_start import new_chain_id, start_chain
-from vault.usecases.checkpointer import Checkpointer, checkpoint_keys
+from vault.usecases.checkpointer import Checkpointer, Pace, checkpoint_keys
 from vault.usecases.decide.context import Rules
 from vault.usecases.decide.decider import Decider
 from vault.usecases.key_making import KeyMaker
@@ -135,7 +135,9 @@ class Opener:
             maker = KeyMaker(engine.keys, self._kms, clock.now_us, random)
             keyring = CachedKeyring(maker, clock, uniform=lambda: 0.5)
             chain = new_chain_id(clock.now_us(), random)
-            checkpointer = Checkpointer(engine.audit, await checkpoint_keys(maker), clock.now_us)
+            # It signs when it is told to, however long a busy machine takes in between.
+            keys, never = await checkpoint_keys(maker), Pace(interval_s=3_600.0, records=1_000_000)
+            checkpointer = Checkpointer(engine.audit, keys, clock.now_us, never)
             started = await start_chain(engine.store, engine.audit, chain, clock.now_us)
             await checkpointer.resume(started)
             ledger = GroupCommitLedger(

@@ -37,7 +37,8 @@ _HOLDS: Final = {
     Mode.CLOSED: (
         "no other number, expiry or name than the card's, none of another card, tenant or version;"
         " Tokenize returns no other card; a hit sealed field is DATA_LOSS for its card alone; a hit"
-        " audit record, checkpoint or chain head is named by `audit verify`; no number in a"
+        " audit record, checkpoint or chain head is named by `audit verify`; any other column that"
+        " can't be what was stored is DATA_LOSS too, for its card alone; no number in a"
         " refusal, exception or log"
     ),
     Mode.LOG: (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from tests.flips.sqlite_cells import Column
 from tests.flips.trial import Bench
 from tests.flips.vault_image import Image, Images, make_images
 from vault.adapters.audit_verify import chain_walk
+from vault.adapters.sqlite import faults
 from vault.crypto.blob import HEADER_SIZE, LABEL, Place, RecordKey
 from vault.crypto.checkpoints import PublicKeys
-from vault.usecases.decide import reveal, sealing
+from vault.rpc import cards_out
+from vault.usecases.decide import context, reveal, sealing
+from vault.usecases.ports import DataFault
 
 SEED = "20261"
 VOLUME = 1_000
@@ -152,6 +156,30 @@ def test_a_verifier_that_skips_a_field_is_found_out(
         patch.setattr(owner, name, double)
         found = try_bits(bits_of(images.closed, table, field), 1)
     assert "audit verify does not name it" in found[0]
+
+
+def test_a_damaged_column_that_is_the_callers_fault_is_found_out(
+    images: Images, try_bits: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for column, owner, name, double in (
+        ("status", context, "damaged", lambda _card: False),
+        ("status", faults, "DataDamaged", DataFault),
+        ("stored_credentials", faults, "DataDamaged", DataFault),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, double)
+            patch.setattr(cards_out, "MEANINGLESS", ())
+            found = try_bits(bits_of(images.closed, "cards", column), 1)
+        assert any("a caller is told" in each for each in found), (column, name)
+
+
+@pytest.mark.parametrize("column", ["status", "stored_credentials"])
+def test_every_bit_of_a_column_is_data_loss_for_its_card_alone(
+    images: Images, try_bits: Callable[..., list[str]], column: str
+) -> None:
+    some = islice(bits_of(images.closed, "cards", column), 3)
+    top = ((each, 0, 7) for each, _at, _bit in bits_of(images.closed, "cards", column))
+    assert try_bits(chain(some, islice(top, 3))) == []
 
 
 def test_an_echo_and_a_lost_log_are_found_out(images: Images, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from cardvault.vault.v1 import (
     vault_service_pb2,
     vault_service_pb2_grpc,
 )
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import code_pb2, status_pb2
 
-from chassis.channel import tenant_metadata
+from chassis.channel import reason_in, status_of, tenant_metadata
 from updater.adapters import vault_messages as convert
 from updater.domain.errors import VaultRefused, VaultUnavailable
 from updater.usecases.ports_vault import (
@@ -42,6 +42,7 @@ _LATER: Final = frozenset(
         grpc.StatusCode.INTERNAL,
     }
 )
+_CODES: Final = {number: name for name, number in code_pb2.Code.items()}
 _NOT_SEEN: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 _ITEM_LATER: Final = frozenset({code.value[0] for code in _LATER})
 
@@ -156,11 +157,7 @@ class VaultClient:
 
 def reason_of(status: status_pb2.Status) -> str:
     """Return the ErrorReason's name in a status, without its prefix; else the code's name."""
-    for detail in status.details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info):
-            return str(info.reason).removeprefix("ERROR_REASON_")
-    return str(code_pb2.Code.Name(status.code))
+    return reason_in(status) or _CODES.get(status.code, "UNKNOWN")
 
 
 def _revealed(
@@ -175,10 +172,8 @@ def _revealed(
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
     """Return the ErrorReason that came with a failure, or nothing."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            return reason_of(status_pb2.Status.FromString(value))
-    return ""
+    status = status_of(error)
+    return reason_of(status) if status.code else ""
 
 
 def _failure(error: grpc.aio.AioRpcError) -> VaultUnavailable | VaultRefused:

@@ -14,10 +14,9 @@ import grpc
 from cardvault.updater.v1.feed_service_pb2_grpc import FeedServiceStub
 from cardvault.updater.v1.updater_service_pb2_grpc import UpdaterServiceStub
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
 
 from chassis.address import split_address
-from chassis.channel import open_channel, tenant_metadata
+from chassis.channel import open_channel, reason_in, status_of, tenant_metadata
 from chassis.tls import TlsFiles
 from updater.cli.settings import load_config, told
 from updater.config import UpdaterConfig
@@ -112,14 +111,5 @@ def _refusal(error: grpc.aio.AioRpcError) -> click.ClickException:
     """Return what to say of a failed call: the service's own words are fixed and quote nothing."""
     if error.code() in _LATER:
         return _Later("the updater does not answer, or not in time: give the command again")
-    reason = error.code().name
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            reason = _reason(status_pb2.Status.FromString(value)) or reason
+    reason = reason_in(status_of(error)) or error.code().name
     return click.ClickException(f"{reason}: {error.details()}")
-
-
-def _reason(status: status_pb2.Status) -> str:
-    info = error_details_pb2.ErrorInfo()
-    named = any(detail.Unpack(info) for detail in status.details)
-    return info.reason.removeprefix("ERROR_REASON_") if named else ""

@@ -21,7 +21,7 @@ from google.rpc import error_details_pb2, status_pb2
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chassis.channel import open_channel
+from chassis.channel import open_channel, status_of
 from chassis.files import write_private
 from chassis.tls import CertificateInvalid, TlsFiles
 from vault.cli.import_rows import FileInvalid, Row, read_rows
@@ -187,9 +187,6 @@ def _progress() -> Progress:
 
 def _refused(error: grpc.aio.AioRpcError) -> click.ClickException:
     """Return what the vault said of the whole call."""
-    status = status_pb2.Status()
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            status.ParseFromString(value)
+    status = status_of(error)
     reason = reason_of(status) if status.details else error.code().name
     return click.ClickException(f"the vault refused: {reason}; run again to go on")

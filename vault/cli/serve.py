@@ -112,10 +112,11 @@ def metrics_and_logs(config: VaultConfig, worker: int | None) -> ChassisMetrics:
 
 def exit_status(failures: Sequence[Exception]) -> int:
     """Say what ended a vault, and return the process's exit status: 0 where nothing did."""
-    if any(isinstance(failure, StoreBroken) for failure in failures):
+    broken = sorted({str(each) for each in failures if isinstance(each, StoreBroken)})
+    if broken:
         # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
         # start recover from the log.
-        _log.critical("the database failed: stopping", state="broken")
+        _log.critical("the database failed: stopping", state="broken", why="; ".join(broken))
         return BROKEN
     if failures:
         click.echo("Error: " + "; ".join(sorted(map(said, failures))), err=True)

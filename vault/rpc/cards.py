@@ -12,12 +12,13 @@ from chassis.call import Call
 from vault.domain.card import Card, CardKey
 from vault.domain.queries import CardQuery
 from vault.domain.reasons import Reason, VaultError
-from vault.rpc.calls import Desk, Room
+from vault.rpc.calls import Desk, Room, error_of
 from vault.rpc.cards_out import View, current_version_out, masked, version_out, view_of
 from vault.rpc.enums import BRAND
 from vault.rpc.errors import refusal
 from vault.rpc.requests_in import names_in, statuses_in
 from vault.usecases.masked_views import Shown
+from vault.usecases.one_by_one import read_each
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
 
@@ -49,17 +50,21 @@ class CardHandlers:
     ) -> pb.BatchGetCardsResponse:
         """Return up to 1,000 cards in order; stops at 3 MiB and says so."""
         keys = [CardKey(call.tenant, token) for token in request.tokens]
-        cards = await self.views(keys)
+        cards, unread = await read_each(self.views, keys)
         view, now, room = View(call.identity), self._now(), Room()
         response = pb.BatchGetCardsResponse()
         missing = refusal(Reason.CARD_NOT_FOUND).to_proto()
+        corrupt = refusal(Reason.DATA_CORRUPT).to_proto()
         for key in keys:
             card = cards.get(key)
             result = pb.BatchGetCardsResult()
             if card is None:
-                result.error.CopyFrom(missing)
+                result.error.CopyFrom(corrupt if key in unread else missing)
             else:
-                result.response.card.CopyFrom(view_of(card, view, now))
+                try:
+                    result.response.card.CopyFrom(view_of(card, view, now))
+                except VaultError as error:
+                    result.error.CopyFrom(error_of(error))
             if not room.takes(result):
                 response.truncated = True
                 break

@@ -21,6 +21,7 @@ from vault.domain.card import (
     stored_credentials_of,
 )
 from vault.domain.contents import Contents
+from vault.domain.reasons import Reason, VaultError
 from vault.rpc.enums import (
     AGREEMENT,
     BRAND,
@@ -33,6 +34,9 @@ from vault.rpc.enums import (
     STATUS,
 )
 from vault.rpc.times import timestamp
+
+MEANINGLESS: Final = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
+"""What showing a card raises whose columns are not what was stored."""
 
 
 class View:
@@ -53,8 +57,15 @@ class View:
 
 
 def masked(card: Card, view: View, now: int) -> pb.Card:
-    """Return a card without its number."""
-    return pb.Card(**masked_fields(card, view, now))
+    """Return a card without its number. Raises VaultError(DATA_CORRUPT).
+
+    What a flush answers about has been looked at before (`vault.domain.soundness`); a masked read
+    looks at nothing that it does not show.
+    """
+    try:
+        return pb.Card(**masked_fields(card, view, now))
+    except MEANINGLESS:
+        raise VaultError(Reason.DATA_CORRUPT) from None
 
 
 def masked_fields(card: Card, view: View, now: int) -> dict[str, Any]:

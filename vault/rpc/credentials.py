@@ -22,7 +22,7 @@ from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import NumberUpdateResult, UpdateResult
 from vault.rpc.calls import Desk, Room, error_of
 from vault.rpc.cards import expiry_number
-from vault.rpc.cards_out import View, agreement_out, holds_out, masked, shortened
+from vault.rpc.cards_out import MEANINGLESS, View, agreement_out, holds_out, masked, shortened
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
 from vault.rpc.errors import refusal, value_of
 from vault.rpc.requests_in import names_in, no_number_as_id, statuses_in, time_in
@@ -210,7 +210,17 @@ def _said_in(update: pb.CredentialUpdate) -> ApplyUpdate:
 
 
 def credential_out(card: Card, cursor: str, now: int, *, fingerprints: bool) -> pb.Credential:
-    """Return what the updater may know of a card: no number, no name, no BIN."""
+    """Return what the updater may know of a card: no number, no name, no BIN.
+
+    Raises VaultError(DATA_CORRUPT).
+    """
+    try:
+        return _credential_out(card, cursor, now, fingerprints=fingerprints)
+    except MEANINGLESS:
+        raise VaultError(Reason.DATA_CORRUPT) from None
+
+
+def _credential_out(card: Card, cursor: str, now: int, *, fingerprints: bool) -> pb.Credential:
     details = details_of(card)
     message = pb.Credential(
         token=card.token,

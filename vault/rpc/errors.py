@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from chassis.status import Code, StatusError
 from vault.domain.outcome import Applied, InDoubt, NotApplied, Outcome, Replayed
 from vault.domain.reasons import Reason, VaultError
-from vault.usecases.ports import StoreUnavailable
+from vault.usecases.ports import DataDamaged, StoreUnavailable
 
 
 class Answer(NamedTuple):
@@ -110,6 +110,8 @@ def translate(error: Exception) -> StatusError | None:
     """Turn a domain error into its status; None for one that nobody expected."""
     if isinstance(error, StoreUnavailable):  # of a read: a flush's is an outcome
         return refusal(Reason.STORE_UNAVAILABLE)
+    if isinstance(error, DataDamaged):
+        return refusal(Reason.DATA_CORRUPT)
     return refusal(error.reason, error.field) if isinstance(error, VaultError) else None
 
 

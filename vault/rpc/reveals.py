@@ -81,11 +81,11 @@ class RevealHandlers:
             now = self.desk.clock.now_us()
             for outcome in outcomes:
                 try:
-                    result = cast("Revealed", value_of(outcome))
-                except StatusError as error:
+                    fields = _fields(cast("Revealed", value_of(outcome)), view, now)
+                except (StatusError, VaultError) as error:
                     item = response.results.add(error=error_of(error))
                 else:
-                    item = response.results.add(response=_fields(result, view, now))
+                    item = response.results.add(response=fields)
                 room.takes(item)
         return response
 

@@ -56,7 +56,7 @@ class Trees:
         """Return what a checkpoint says, if it is one of ours."""
         try:
             return parse_body(signed.body) if self._public.signed(signed) else None
-        except BodyInvalid:
+        except (BodyInvalid, TypeError):  # a column of another type: nobody signed that
             return None
 
     async def ends_of(self, heads: Sequence[ChainHead]) -> list[Tree]:

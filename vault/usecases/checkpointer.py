@@ -24,7 +24,15 @@ from vault.domain.queries import Checkpoint
 from vault.usecases.chain_start import Started
 from vault.usecases.chain_trees import Tree, Trees
 from vault.usecases.key_making import KeyMaker
-from vault.usecases.ports import AuditStore, CommitInDoubt, Conflict, StoreFull, StoreUnavailable
+from vault.usecases.ports import (
+    AuditStore,
+    CommitInDoubt,
+    Conflict,
+    DataDamaged,
+    StoreBroken,
+    StoreFull,
+    StoreUnavailable,
+)
 
 MAX_ATTEMPTS: Final = 10
 
@@ -104,11 +112,9 @@ class Checkpointer:
 
     async def resume(self, started: Started) -> None:
         """Take up where the last process stopped. Raises StoreError."""
-        last = await self._audit.last_checkpoint()
-        if last is not None:
-            self._last = (last.number, body_hash(last.body))
-            if not self._trees.trusted(last):
-                self.counts.distrusted += 1  # trees are rebuilt from their records then
+        last = await self._follow()
+        if last is not None and not self._trees.trusted(last):
+            self.counts.distrusted += 1  # trees are rebuilt from their records then
         self._ended += await self._trees.ends_of(started.ended)
         self._own = Tree(started.row.chain)
         self.committed([started.row])
@@ -158,7 +164,8 @@ class Checkpointer:
     async def checkpoint(self) -> Checkpoint | None:
         """Sign and store a checkpoint, if anything is new.
 
-        A store in passing trouble is tried again at the next turn; StoreBroken is raised.
+        A store in passing trouble is tried again at the next turn; StoreBroken is raised, also
+        where the last checkpoint is damaged.
         """
         own = self._own
         if own is None or (self._known == self._signed_size and not self._ended):
@@ -191,10 +198,18 @@ class Checkpointer:
         self.counts.signed += 1
         return signed
 
-    async def _follow(self) -> None:
-        last = await self._audit.last_checkpoint()
-        if last is not None:
-            self._last = (last.number, body_hash(last.body))
+    async def _follow(self) -> Checkpoint | None:
+        """Read the newest checkpoint, which the next one names. Raises StoreError.
+
+        None may be signed behind one that is no checkpoint at all: that would hide the damage.
+        """
+        try:
+            last = await self._audit.last_checkpoint()
+            if last is not None:
+                self._last = (last.number, body_hash(last.body))
+        except (DataDamaged, TypeError):
+            raise StoreBroken("the last checkpoint is damaged: see `audit verify`") from None
+        return last
 
     def _broken_links(self, count: int) -> None:
         self.counts.broken_links += count

@@ -15,7 +15,15 @@ from vault.crypto.blob import KEY_ID_SIZE, RecordKey
 from vault.crypto.keys import DataKey, KeyPurpose, KeyState, TenantKeys
 from vault.crypto.mac import MacKey
 from vault.domain.reasons import Reason, VaultError
-from vault.usecases.ports import CommitInDoubt, Conflict, KeyStore, Kms, StoreFull, StoreUnavailable
+from vault.usecases.ports import (
+    CommitInDoubt,
+    Conflict,
+    DataDamaged,
+    KeyStore,
+    Kms,
+    StoreFull,
+    StoreUnavailable,
+)
 
 SECRET_SIZE: Final = 32
 MAX_ATTEMPTS: Final = 4
@@ -74,6 +82,8 @@ class KeyMaker:
             raise VaultError(Reason.STORAGE_FULL) from None
         except StoreUnavailable:
             raise VaultError(Reason.STORE_UNAVAILABLE) from None
+        except DataDamaged:
+            raise VaultError(Reason.DATA_CORRUPT) from None
         return [Unwrapped(row, await self._unwrap(row)) for row in _active_first(rows)]
 
     async def _there(self, tenant: str, purposes: Sequence[KeyPurpose]) -> list[DataKey]:

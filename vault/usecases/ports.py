@@ -8,6 +8,7 @@ from typing import Protocol
 from chassis.store_errors import (
     CommitInDoubt,
     Conflict,
+    DataDamaged,
     DataFault,
     StoreBroken,
     StoreError,
@@ -29,6 +30,7 @@ __all__ = [
     "CardReader",
     "CommitInDoubt",
     "Conflict",
+    "DataDamaged",
     "DataFault",
     "EventEncoder",
     "FileReader",

@@ -7,15 +7,24 @@ any other change. A legal hold stops it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from vault.domain.card import Card, CardKey, HoldType, holds_of
 from vault.domain.intents import Caller, Entry, EraseCard, PurgeVersion, ReleaseParked
 from vault.domain.outcome import Applied
+from vault.domain.soundness import damaged
 from vault.usecases.decide.removal import erasable
-from vault.usecases.ports import CommitInDoubt, Housekeeping, Ledger, StoreFull, StoreUnavailable
+from vault.usecases.one_by_one import read_each
+from vault.usecases.ports import (
+    CommitInDoubt,
+    DataDamaged,
+    Housekeeping,
+    Ledger,
+    StoreFull,
+    StoreUnavailable,
+)
 
 PRINCIPAL: Final = "cardvault:sweeper"
 DAY_US: Final = 86_400_000_000
@@ -94,7 +103,11 @@ class Sweeper:
 
     async def _repeat(self, step: Callable[[], Awaitable[bool]]) -> None:
         for _batch in range(self._limits.batches):
-            if not await step():
+            try:
+                if not await step():
+                    return
+            except DataDamaged:  # a row that can't be read keeps nobody from the other steps
+                self.counts.failures += 1
                 return
             await asyncio.sleep(self._limits.pause_s)
 
@@ -102,7 +115,7 @@ class Sweeper:
         """Erase a batch of cards; tell whether there may be more."""
         now = self._now_us()
         keys = await self._housekeeping.erasable(now, self._limits.batch)
-        cards = await self._ledger.read(keys) if keys else {}
+        cards = await self._sound(keys)
         # Looked at before they are asked for: a refusal would be audited at every turn.
         due = [key for key in keys if key in cards and erasable(cards[key], now)]
         done = await self._apply([_entry(key, EraseCard(key.token)) for key in due])
@@ -112,7 +125,7 @@ class Sweeper:
     async def _purge_versions(self) -> bool:
         now = self._now_us()
         found = await self._housekeeping.purgeable_versions(now, self._limits.batch)
-        cards = await self._ledger.read([key for key, _number in found]) if found else {}
+        cards = await self._sound([key for key, _number in found])
         entries = [
             _entry(key, PurgeVersion(key.token, number))
             for key, number in found
@@ -121,6 +134,13 @@ class Sweeper:
         done = await self._apply(entries)
         self.counts.purged_versions += done
         return done > 0 and len(found) == self._limits.batch
+
+    async def _sound(self, keys: Sequence[CardKey]) -> Mapping[CardKey, Card]:
+        """Read the cards that are as they were stored: nobody can tell what holds another has."""
+        if not keys:
+            return {}
+        cards, _unread = await read_each(self._ledger.read, keys)
+        return {key: card for key, card in cards.items() if not damaged(card)}
 
     async def _purge_requests(self) -> bool:
         before = self._now_us() - self._limits.request_age_us

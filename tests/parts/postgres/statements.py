@@ -28,7 +28,7 @@ from vault.domain.audit import GENESIS, ChainHead, link
 from vault.domain.card import CardKey
 from vault.domain.parked import ParkedChange, ParkedDay, ParkedKey
 from vault.domain.queries import AuditQuery, CardQuery
-from vault.usecases.ledger.delta import CardChange, Delta, PointerChange
+from vault.usecases.ledger.delta import YOUNGEST, CardChange, Delta, PointerChange
 from vault.usecases.ledger.state import AppliedKey, Control, NumberOf, RequestKey, Want
 
 KEY = CardKey(TENANT, "tok_00042")
@@ -69,6 +69,8 @@ def whole_delta(*, first: bool) -> Delta:
             a_pointer("b"): PointerChange("tok_1", "tok_2"),
             a_pointer("c"): PointerChange("tok_1", None),
         },
+        relied={KEY: 1},
+        heirs={a_pointer("c"): YOUNGEST},
         requests=[a_request("r-1")],
         applied=[(AppliedKey(TENANT, "u-1", "tok_1"), "APPLIED", 1)],
         parked={
@@ -131,7 +133,7 @@ def statements() -> dict[str, str]:
     }
     locks = locking(whole_delta(first=False))
     assert locks is not None
-    made["lock numbers"] = locks[0]
+    made["lock numbers and cards"] = locks[0]
     query = CardQuery(TENANT, 10)
     for name, change in {
         "all": {},

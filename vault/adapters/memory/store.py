@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from vault.adapters.memory.tables import Tables, check_storable
 from vault.domain.audit import GENESIS, ChainHead
-from vault.domain.card import CardKey
-from vault.usecases.ledger.delta import Delta
+from vault.domain.card import Card, CardKey
+from vault.usecases.ledger.delta import Age, Delta
 from vault.usecases.ledger.links import (
     HOLDERS,
     SIBLINGS,
@@ -82,11 +82,9 @@ class MemoryStore:
             alike = [
                 card
                 for card in self._tables.cards.values()
-                if pointer_of(card, card.fingerprint) == group
-                and card.live_at(0)
-                and not card.expire_time
+                if pointer_of(card, card.fingerprint) == group and _findable(card)
             ]
-            alike.sort(key=lambda card: (card.create_time, card.token))
+            alike.sort(key=_age)
             self._keep(state, (card.key for card in alike[: SIBLINGS + len(want.siblings)]))
 
     def _find_holders(self, want: Want, state: State) -> None:
@@ -127,6 +125,14 @@ class MemoryStore:
             held = tables.cards.get(key)
             if base != (held.revision if held is not None else 0):
                 raise Conflict("a card's revision has moved")
+        for key, revision in delta.relied.items():
+            held = tables.cards.get(key)
+            if held is None or held.revision != revision:
+                raise Conflict("a card that a choice was made by has changed")
+        for card in tables.cards.values() if delta.heirs else ():
+            heir = delta.heirs.get(pointer_of(card, card.fingerprint))
+            if heir and _findable(card) and card.key not in delta.cards and _age(card) < heir:
+                raise Conflict("a card has come that a lost pointer goes to")
         for pointer, (old, new) in delta.pointers.items():
             if (old, new) != (None, None) and tables.existing.get(pointer) != old:
                 raise Conflict("a pointer has moved")
@@ -191,6 +197,14 @@ class MemoryStore:
             fingerprint = tables.numbers.get(number)
             if fingerprint is not None and not any(tables.bearers(number.tenant, fingerprint)):
                 del tables.numbers[number]
+
+
+def _findable(card: Card) -> bool:
+    return card.live_at(0) and not card.expire_time
+
+
+def _age(card: Card) -> Age:
+    return card.create_time, card.token
 
 
 def _check_rows(delta: Delta) -> None:

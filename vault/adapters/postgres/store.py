@@ -33,7 +33,8 @@ PARKED_BY = (
 class PostgresStore:
     """`Store`: two round trips a flush, on a connection of its own.
 
-    A flush that forgets numbers (an erasure) takes more: it locks them first.
+    One that forgets numbers (an erasure), or takes pointers from cards (a delete, a new number),
+    takes more: it locks them first.
     """
 
     def __init__(self, link: Link) -> None:

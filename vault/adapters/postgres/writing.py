@@ -6,6 +6,10 @@ and divides by zero where one is off: that ends the transaction (`faults.MISMATC
 
 All parts see the database as it was before the statement, none sees another's rows. So what the
 flush itself adds and takes away again is settled here, before it is sent.
+
+A lock makes a second flush wait for the first, and then compare the row as it has become; rows that
+the first has added it still doesn't see. So a flush that must see them locks in a statement before
+(`locking`), on the row that the other one locks or changes, too.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ _CHAIN: Final = {"chain": "text", "sequence": "bigint", "hash": "bytea"}
 _VERSION_KEY: Final = {"tenant": "text", "token": "text", "credential_version": "bigint"}
 _CARD_KEY: Final = {"tenant": "text", "token": "text"}
 _PARKED_KEY: Final = {"tenant": "text", "update_id": "text", "look_time": "bigint"}
+_RELIED: Final = {"tenant": "text", "token": "text", "revision": "bigint"}
+_HEIR: Final = {**POINTER, "create_time": "bigint"}
 _MAC: Final = {"tenant": "text", "mac": "bytea"}
 _POINTER_IS: Final = (
     "e.tenant = k.tenant AND e.fingerprint = k.fingerprint AND e.customer = k.customer"
@@ -86,6 +92,8 @@ def writing(delta: Delta) -> tuple[str, list[Any]]:
     ]
     _head(made, delta)
     _known_numbers(made, delta)
+    _relied(made, delta)
+    _heirs(made, delta)
     _cards(made, delta)
     _pointers(made, delta)
     made.insert("audit", AUDIT, delta.audit)
@@ -111,19 +119,33 @@ def writing(delta: Delta) -> tuple[str, list[Any]]:
 
 
 def locking(delta: Delta) -> tuple[str, list[Any]] | None:
-    """Return what comes before a flush that forgets numbers: it locks them, sorted.
+    """Return what comes before a flush that forgets numbers, or takes pointers from cards.
 
-    The statement behind it then sees every card that another process gave such a number.
+    It locks the numbers and the cards, sorted. The statement behind it then sees every card that
+    another process gave such a number, or left behind such a pointer's: who does that locks the
+    card as `_relied` does, and so either has committed before this lock, or waits for this flush
+    and then finds the card changed.
     """
-    if not delta.dropped_numbers:
-        return None
     arguments = Arguments()
-    keys = sorted({tuple(key) for key, _fingerprint in delta.dropped_numbers})
-    text = (
-        f"SELECT 1 FROM {arguments.rows(keys, _MAC)}"  # noqa: S608 - constants only
-        " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac FOR UPDATE OF f"
-    )
-    return text, arguments.values
+    parts = []
+    if delta.dropped_numbers:
+        keys = sorted({tuple(key) for key, _fingerprint in delta.dropped_numbers})
+        parts.append(
+            f"SELECT 1 FROM {arguments.rows(keys, _MAC)}"  # noqa: S608 - constants only
+            " JOIN fingerprints AS f ON f.tenant = k.tenant AND f.mac = k.mac FOR UPDATE OF f"
+        )
+    if delta.heirs:
+        changed = sorted(key for key, (base, _card) in delta.cards.items() if base)
+        parts.append(
+            f"SELECT 1 FROM {arguments.rows(changed, _CARD_KEY)}"  # noqa: S608 - constants only
+            " JOIN cards AS c ON c.tenant = k.tenant AND c.token = k.token"
+            " FOR NO KEY UPDATE OF c"
+        )
+    if not parts:
+        return None
+    named = ", ".join(f"lock{at} AS ({part})" for at, part in enumerate(parts))
+    told = ", ".join(f"(SELECT count(*) FROM lock{at})" for at in range(len(parts)))  # noqa: S608
+    return f"WITH {named} SELECT {told}", arguments.values
 
 
 def _dropped_numbers(delta: Delta, versions: Sequence[Any]) -> dict[Any, None]:
@@ -186,6 +208,43 @@ def _known_numbers(made: _Statement, delta: Delta) -> None:
             " ON f.tenant = k.tenant AND f.mac = k.mac AND f.fingerprint = k.fingerprint"
             " FOR KEY SHARE OF f",
             len(known),
+        )
+
+
+def _relied(made: _Statement, delta: Delta) -> None:
+    """Lock the cards that a choice was made by, as they were read.
+
+    Not FOR KEY SHARE: a change of a card's row leaves its key alone, and would pass it by. Before
+    the flush's own cards, so that two flushes seldom wait for one another.
+    """
+    relied = sorted((*key, revision) for key, revision in delta.relied.items())
+    if relied:
+        rows = made.arguments.rows(relied, _RELIED)
+        made.counted(
+            "relied",
+            f"SELECT 1 FROM {rows} JOIN cards AS c"  # noqa: S608 - constants only
+            " ON c.tenant = k.tenant AND c.token = k.token AND c.revision = k.revision"
+            " FOR SHARE OF c",
+            len(relied),
+        )
+
+
+def _heirs(made: _Statement, delta: Delta) -> None:
+    """Find no card of another's that is older than a lost pointer's heir; see `locking`."""
+    if delta.heirs:
+        heirs = sorted((*key, token, since) for key, (since, token) in delta.heirs.items())
+        rows = made.arguments.rows(heirs, _HEIR)
+        own = made.arguments.rows(list(delta.cards), _CARD_KEY, "x")
+        made.counted(
+            "older",
+            f"SELECT 1 FROM {rows} JOIN cards AS c ON c.tenant = k.tenant"  # noqa: S608
+            " AND c.fingerprint = k.fingerprint AND c.fingerprint <> ''"
+            " AND c.customer = k.customer AND c.kind = k.kind AND c.token_format = k.token_format"
+            " AND c.status IN ('ACTIVE', 'NEEDS_CARDHOLDER') AND c.expire_time = 0"
+            " AND (c.create_time, c.token) < (k.create_time, k.token)"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {own}"
+            " WHERE x.tenant = c.tenant AND x.token = c.token)",
+            0,
         )
 
 

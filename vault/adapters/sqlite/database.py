@@ -30,6 +30,14 @@ _SPAN = {DB_SYSTEM: "sqlite"}
 CHECKPOINT_PAGES = 2_000  # 8 MiB of log: a checkpoint of it holds the writer up for some ms
 
 
+MOST_LOG_PAGES = 2_500
+"""Pages that the log may come to while the disk is too full for a checkpoint.
+
+From 4,062 on SQLite makes the log's index (-shm) longer, at a commit whose pages are synced by
+then: on a full disk that is an I/O error, and nobody knows what became of the commit. So there is
+room left for a large flush, of 1,500 pages."""
+
+
 class Database:
     """Use `open_database()`. Reads show what is committed and synced, and nothing else."""
 
@@ -41,6 +49,7 @@ class Database:
         self._error: StoreBroken | None = None
         self._checkpoint_pages = pages
         self._log_pages = 0
+        self._full = False  # the last checkpoint found no room
         self._writer = open_writer(path, vfs)
         migrate(self._writer)
         self._writer.set_wal_hook(self._committed)
@@ -98,6 +107,7 @@ class Database:
     def _transaction(self, job: Job[T]) -> T:
         with self._at_work:
             self._refuse_if_broken()
+            self._refuse_if_full()
             db = self._writer
             try:
                 db.execute("BEGIN IMMEDIATE")
@@ -113,6 +123,17 @@ class Database:
             except Exception as error:  # noqa: BLE001 - told in the port's words, below
                 raise self._judged(error) from None
             return result
+
+    def _refuse_if_full(self) -> None:
+        """Write nothing more into a long log that the disk has no room to empty. Raises StoreFull.
+
+        The next write tries again: with room, a checkpoint empties the log and all goes on.
+        """
+        if self._full and self._log_pages >= MOST_LOG_PAGES:
+            self._copy_log(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._refuse_if_broken()
+            if self._full:
+                raise StoreFull("no room on the disk to empty the log")
 
     def _snapshot(self, db: apsw.Connection, job: Job[T]) -> T:
         try:
@@ -149,13 +170,19 @@ class Database:
 
     def _checkpoint(self, mode: int) -> None:
         with self._at_work:
-            try:
-                logged, copied = self._writer.wal_checkpoint(mode=mode)
-            except Exception as error:  # noqa: BLE001 - told in the port's words
-                fault = self._judged(error)
-                if not isinstance(fault, StoreBroken | StoreFull | StoreUnavailable):
-                    self._break(StoreBroken("checkpoint"))
-                return  # a full disk or a reader in the way: the log keeps everything meanwhile
+            self._copy_log(mode)
+
+    def _copy_log(self, mode: int) -> None:
+        """Copy the log into the database, as far as may be. The caller is at work."""
+        try:
+            logged, copied = self._writer.wal_checkpoint(mode=mode)
+        except Exception as error:  # noqa: BLE001 - told in the port's words
+            fault = self._judged(error)
+            self._full = isinstance(fault, StoreFull)
+            if not isinstance(fault, StoreBroken | StoreFull | StoreUnavailable):
+                self._break(StoreBroken("checkpoint"))
+            return  # a full disk or a reader in the way: the log keeps everything meanwhile
+        self._full = False
         if logged == copied:
             self._log_pages = 0  # the next commit starts the log over
 

@@ -8,6 +8,7 @@ import apsw
 
 from vault.usecases.ports import (
     Conflict,
+    DataDamaged,
     DataFault,
     StoreBroken,
     StoreError,
@@ -23,6 +24,7 @@ _UNIQUE: Final = frozenset(
     }
 )
 # Raised while a value is bound: it is the value's fault, and nothing has been written with it.
+# (Of text that is being read: see `translated`.)
 UNBINDABLE: Final = (UnicodeError, OverflowError, TypeError, apsw.TooBigError)
 _PASSING: Final = (apsw.BusyError, apsw.LockedError, apsw.InterruptError, apsw.NoMemError)
 
@@ -35,6 +37,8 @@ def translated(error: Exception) -> StoreError:
     if isinstance(error, apsw.ConstraintError):
         unique = getattr(error, "extendedresult", 0) in _UNIQUE
         return Conflict("a row is there already") if unique else DataFault(kind)
+    if isinstance(error, UnicodeDecodeError):  # SQLite stores text as it comes, and checks nothing
+        return DataDamaged(kind)
     if isinstance(error, UNBINDABLE):
         return DataFault(kind)
     if isinstance(error, apsw.FullError):

@@ -50,6 +50,20 @@ CHANGE_CARDS: Final = Rows(
     ),
     len(Card._fields) + 1,
 )
+RELIED_CARDS: Final = Rows(
+    "SELECT count(*) FROM ($ROWS) AS k CROSS JOIN cards AS c INDEXED BY cards_by_token"
+    " ON c.tenant = k.column1 AND c.token = k.column2 AND c.revision = k.column3",
+    3,
+)
+# Once the flush's own cards are in: the heir is then the oldest of them, too.
+OLDER_THAN_HEIRS: Final = Rows(
+    "SELECT count(*) FROM ($ROWS) AS k CROSS JOIN cards AS s INDEXED BY cards_by_fingerprint"
+    " ON s.tenant = k.column1 AND s.fingerprint = k.column2 AND s.fingerprint <> ''"
+    " AND s.customer = k.column3 AND s.kind = k.column4 AND s.token_format = k.column5"
+    " AND s.status IN ('ACTIVE', 'NEEDS_CARDHOLDER') AND s.expire_time = 0"
+    " AND (s.create_time, s.token) < (k.column6, k.column7)",
+    7,
+)
 # A number that was known when the flush read it must not have been forgotten since.
 KNOWN_NUMBERS: Final = Rows(
     "SELECT count(*) FROM ($ROWS) AS k CROSS JOIN fingerprints AS f"
@@ -162,6 +176,10 @@ def _changing(db: apsw.Connection, statement: Rows, rows: Sequence[Row]) -> None
         raise Conflict("a row is not what it was when the flush read it")
 
 
+def _counted(db: apsw.Connection, statement: Rows, rows: Sequence[Row]) -> int:
+    return sum(row[0] for row in statement.fetch(db, rows))
+
+
 def _move_head(db: apsw.Connection, delta: Delta) -> None:
     base, head, control = delta.base_head, delta.head, delta.control
     if base.sequence:
@@ -176,7 +194,7 @@ def _move_head(db: apsw.Connection, delta: Delta) -> None:
 
 def _known_numbers(db: apsw.Connection, delta: Delta) -> None:
     known = [(*key, fingerprint) for key, fingerprint in delta.known_numbers.items()]
-    if known and sum(row[0] for row in KNOWN_NUMBERS.fetch(db, known)) != len(known):
+    if known and _counted(db, KNOWN_NUMBERS, known) != len(known):
         raise Conflict("a number has been forgotten since the flush read it")
 
 
@@ -187,6 +205,13 @@ def _cards(db: apsw.Connection, delta: Delta) -> None:
         ADD_CARDS.change(db, added)
     if len(added) < len(changes):
         _changing(db, CHANGE_CARDS, [(*card, base) for base, card in changes if base])
+    relied = [(*key, revision) for key, revision in delta.relied.items()]
+    if relied and _counted(db, RELIED_CARDS, relied) != len(relied):
+        raise Conflict("a card that a choice was made by has changed")
+    if delta.heirs:
+        heirs = [(*key, *age) for key, age in delta.heirs.items()]
+        if _counted(db, OLDER_THAN_HEIRS, heirs):
+            raise Conflict("a card has come that a lost pointer goes to")
 
 
 def _pointers(db: apsw.Connection, delta: Delta) -> None:

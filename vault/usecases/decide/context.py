@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ from vault.domain.imprint import ImprintKey, Left
 from vault.domain.intents import ApplyUpdate, Entry
 from vault.domain.outcome import Refused
 from vault.domain.parked import ParkedKey, ParkedRow
-from vault.domain.reasons import Reason
+from vault.domain.reasons import Reason, VaultError
+from vault.domain.soundness import damaged
 from vault.usecases.decide.refusals import Refusals
 from vault.usecases.ledger.state import NumberKey, State
 
@@ -44,10 +45,17 @@ class Context:
     bearers: dict[tuple[str, str], list[CardKey]] = field(default_factory=dict)
 
     def card_or_tombstone(self, entry: Entry) -> Card | Refused:
-        """Return the entry's card whatever its status, or the refusal that it is not there."""
+        """Return the entry's card whatever its status, or the refusal that it is not there.
+
+        Raises VaultError(DATA_CORRUPT): nothing is decided, or recorded, on a damaged card.
+        """
         key = entry.card_key
         card = self.state.cards.get(key) if key else None
-        return card if card is not None else Refused(Reason.CARD_NOT_FOUND, "token")
+        if card is None:
+            return Refused(Reason.CARD_NOT_FOUND, "token")
+        if damaged(card):
+            raise VaultError(Reason.DATA_CORRUPT)
+        return card
 
     def live_card_or_closed(self, entry: Entry) -> Card | Refused:
         """Return the entry's card unless it is deleted or past its time to live."""
@@ -73,10 +81,11 @@ class Decision:
     token: str = ""
     before: Card | None = None
     after: Card | None = None  # its revision is already the new one
+    relied: Sequence[Card] = ()  # not changed, and yet to be as they are when this is written
     superseded: Version | None = None
     numbers: dict[NumberKey, str] = field(default_factory=dict)
-    dropped_versions: list[tuple[str, str, int]] = field(default_factory=list)
-    dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
+    dropped_versions: Sequence[tuple[str, str, int]] = ()
+    dropped_numbers: Sequence[tuple[NumberKey, str]] = ()
     ended_chains: tuple[ChainHead, ...] = ()
     parked: dict[ParkedKey, ParkedRow | None] = field(default_factory=dict)  # None: it goes
     due: list[NumberKey] = field(default_factory=list)  # whose parked answers are now decidable

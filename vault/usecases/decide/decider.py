@@ -39,6 +39,7 @@ from vault.domain.intents import (
 from vault.domain.outcome import Applied, Outcome, Refused, Replayed
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import CardResult, TokenizeResult
+from vault.domain.soundness import damaged
 from vault.usecases.decide.by_number import decide_by_number, decide_release
 from vault.usecases.decide.context import Context, Decision, Fan, Rules, Verdict
 from vault.usecases.decide.drop_parked import decide_drop
@@ -57,7 +58,7 @@ from vault.usecases.decide.rows import accept_rows, note_bearer, relied_on
 from vault.usecases.decide.status import decide_decline, decide_status
 from vault.usecases.decide.tokenize import decide_tokenize
 from vault.usecases.decide.update import decide_update
-from vault.usecases.ledger.delta import CardChange, Delta
+from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.state import AppliedKey, RequestKey, RequestRecord, State
 
 
@@ -164,11 +165,11 @@ class Decider:
         accept_rows(state, delta, decision)
         leave_imprint(ctx, delta, decision)
         after = decision.after
+        for card in decision.relied:
+            delta.rely_on(card)
         if after is not None:
             key = after.key
-            known = delta.cards.get(key)
-            base = known.base if known else (decision.before.revision if decision.before else 0)
-            delta.cards[key] = CardChange(base, after)
+            delta.change(decision.before.revision if decision.before else 0, after)
             state.cards[key] = after
             note_bearer(ctx, decision.before, after)
             repoint(state, delta, decision.before, after, ctx.now)
@@ -288,6 +289,8 @@ def _replayed(ctx: Context, entry: Entry) -> Replayed | Refused | None:
     card = ctx.state.cards.get(CardKey(record.tenant, record.token))
     if card is None:
         return Refused(Reason.CARD_NOT_FOUND, "token")
+    if damaged(card):
+        return Refused(Reason.DATA_CORRUPT)
     if isinstance(entry.intent, AddCard):
         told = json.loads(record.outcome) if record.outcome else {}
         return Replayed(

@@ -1,9 +1,19 @@
-"""Which card Tokenize finds: the oldest live one of a customer that holds the number now."""
+"""Which card Tokenize finds: the oldest live one of a customer that holds the number now.
+
+Several processes decide this, each from what it has read. Two flushes that change two cards of one
+customer and number change no row in common, so each also says by which cards it chose:
+
+- Who moves no pointer relies on the card that has it (`Delta.relied`), and who hands one on relies
+  on the heir. Of two such flushes the second to write finds the other's card changed.
+- Who takes a pointer from its card can't rely on what was not there: another process may just have
+  brought a card, live, and left the pointer where it was. So no other live card may be older than
+  the heir when it is written (`Delta.heirs`).
+"""
 
 from __future__ import annotations
 
 from vault.domain.card import Card, CardKey, ExistingKey, existing_key
-from vault.usecases.ledger.delta import Delta, PointerChange
+from vault.usecases.ledger.delta import YOUNGEST, Age, Delta, PointerChange
 from vault.usecases.ledger.state import State
 
 
@@ -13,36 +23,63 @@ def repoint(state: State, delta: Delta, before: Card | None, after: Card, now: i
     gained = existing_key(after, now)
     if lost == gained:
         return
-    if lost is not None and state.existing.get(lost) == after.token:
-        _set(state, delta, lost, _oldest(state, lost, now))
+    if lost is not None:
+        _leave(state, delta, lost, after, now)
     if gained is not None:
-        _set(state, delta, gained, _older(state, gained, after, now))
+        _join(state, delta, gained, after, now)
 
 
-def _older(state: State, key: ExistingKey, card: Card, now: int) -> str:
+def _leave(state: State, delta: Delta, key: ExistingKey, card: Card, now: int) -> None:
+    held = _holder(state, key)
+    if held is None:
+        return
+    if held.key != card.key:
+        delta.rely_on(held)
+        return
+    heir = _oldest(state, key, now)
+    if heir is not None:
+        delta.rely_on(heir)
+    _set(state, delta, key, heir)
+
+
+def _join(state: State, delta: Delta, key: ExistingKey, card: Card, now: int) -> None:
+    held = _holder(state, key)
+    if held is not None and held.key != card.key:
+        delta.rely_on(held)
+        if existing_key(held, now) == key and _age(held) < _age(card):
+            return
+    _set(state, delta, key, card)
+
+
+def _holder(state: State, key: ExistingKey) -> Card | None:
     token = state.existing.get(key)
-    holder = state.cards.get(CardKey(key.tenant, token)) if token else None
-    if holder is not None and existing_key(holder, now) == key:
-        return min((holder.create_time, holder.token), (card.create_time, card.token))[1]
-    return card.token
+    return state.cards.get(CardKey(key.tenant, token)) if token else None
 
 
-def _oldest(state: State, key: ExistingKey, now: int) -> str | None:
+def _age(card: Card) -> Age:
+    return card.create_time, card.token
+
+
+def _oldest(state: State, key: ExistingKey, now: int) -> Card | None:
     """Return the card that takes a lost pointer; the flush has read the candidates."""
     candidates = [
-        (card.create_time, card.token)
+        card
         for card in state.cards.values()
         if card.fingerprint == key.fingerprint and existing_key(card, now) == key
     ]
-    return min(candidates)[1] if candidates else None
+    return min(candidates, key=_age, default=None)
 
 
-def _set(state: State, delta: Delta, key: ExistingKey, token: str | None) -> None:
-    current = state.existing.get(key)
+def _set(state: State, delta: Delta, key: ExistingKey, card: Card | None) -> None:
+    current, token = state.existing.get(key), card.token if card is not None else None
     if token == current:
         return
     base = delta.pointers[key].old if key in delta.pointers else current
     delta.pointers[key] = PointerChange(base, token)
+    # Where another card of the flush's own has brought the pointer and taken it away again, the one
+    # that was read still has it, unchanged: nothing was freed.
+    if base is not None and CardKey(key.tenant, base) in delta.cards:
+        delta.heirs[key] = _age(card) if card is not None else YOUNGEST
     if token is None:
         state.existing.pop(key, None)
     else:

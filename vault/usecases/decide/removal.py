@@ -147,6 +147,7 @@ def decide_purge(ctx: Context, entry: Entry, intent: PurgeVersion) -> Verdict:
         action="card.purge_version",
         value=CardResult(card),
         token=card.token,
+        relied=(card,),  # a legal hold placed meanwhile must stop it
         dropped_versions=[(card.tenant, card.token, intent.credential_version)],
         dropped_numbers=dropped,
         note=f"{intent.credential_version} {note}".strip(),

@@ -19,6 +19,7 @@ from vault.domain.events import EventType
 from vault.domain.intents import AddCard, EditCard, Entry
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import TokenizeResult
+from vault.domain.soundness import damaged
 from vault.usecases.decide.context import Context, Decision, Verdict, outcome_text
 from vault.usecases.decide.edit import edited
 from vault.usecases.decide.numbers import fingerprint_of
@@ -32,7 +33,8 @@ _CREATED = outcome_text(created=True)
 def decide_tokenize(ctx: Context, entry: Entry, intent: AddCard) -> Verdict:
     """Store a card, or return the live one with this number of this customer."""
     tenant = entry.caller.tenant
-    fingerprint, missing = fingerprint_of(ctx, tenant, intent.kind, intent.contents.pan)
+    pan = intent.contents.pan
+    fingerprint, missing = fingerprint_of(ctx, tenant, intent.kind, pan, entry.lookups)
     found = _existing(ctx, tenant, fingerprint, intent)
     if found is not None:
         return _of_existing(ctx, entry, intent, found)
@@ -59,6 +61,8 @@ def _existing(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> C
 
 
 def _of_existing(ctx: Context, entry: Entry, intent: AddCard, card: Card) -> Verdict:
+    if damaged(card):
+        raise VaultError(Reason.DATA_CORRUPT)
     held = open_current(ctx.keys[card.tenant], card)
     differs = _differences(card, held, intent)
     confirms = card.expiry_unconfirmed and intent.contents.expiry == held.expiry

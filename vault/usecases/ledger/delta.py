@@ -2,13 +2,14 @@
 
 A store writes all of it in one transaction and fails it whole with `Conflict` when a card's
 revision, a pointer, a request id, a fingerprint, the chain head or the control row is no longer
-what the decision was made on.
+what the decision was made on; or where a card that another process has just brought would be a
+lost pointer's heir.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vault.domain.audit import AuditRow, ChainHead
 from vault.domain.card import Card, CardKey, ExistingKey, Version
@@ -20,6 +21,9 @@ from vault.usecases.ledger.state import AppliedKey, Control, NumberKey, RequestR
 # A parked answer's key and its look time as it was read; behind them the new one, if it changes.
 ParkedLook = tuple[str, str, int, int]
 ParkedGone = tuple[str, str, int]
+# How old a card is among those of one customer and number: its create time and its token.
+Age = tuple[int, str]
+YOUNGEST: Final[Age] = ((1 << 63) - 1, "")  # that of no card at all: any live one is older
 
 
 class CardChange(NamedTuple):
@@ -50,6 +54,11 @@ class Delta:
     known_numbers: dict[NumberKey, str] = field(default_factory=dict)  # as they were read
     dropped_numbers: list[tuple[NumberKey, str]] = field(default_factory=list)
     pointers: dict[ExistingKey, PointerChange] = field(default_factory=dict)
+    # Cards that a choice was made by and the flush does not change, at the revision that was read.
+    relied: dict[CardKey, int] = field(default_factory=dict)
+    # Pointers that a change of the card they were at may have freed, and how old the card is that
+    # has each now. No live card of that customer and number, beside the flush's own, may be older.
+    heirs: dict[ExistingKey, Age] = field(default_factory=dict)
     requests: list[RequestRecord] = field(default_factory=list)
     applied: list[tuple[AppliedKey, str, int]] = field(default_factory=list)
     imprints: dict[ImprintKey, Imprint] = field(default_factory=dict)
@@ -60,6 +69,17 @@ class Delta:
     audit: list[AuditRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
     ended_chains: list[ChainHead] = field(default_factory=list)
+
+    def change(self, base: int, card: Card) -> None:
+        """Note a card's new row; what a choice relies on is then its base."""
+        known = self.cards.get(card.key)
+        self.cards[card.key] = CardChange(known.base if known else base, card)
+        self.relied.pop(card.key, None)
+
+    def rely_on(self, card: Card) -> None:
+        """Note that a choice was made by a card as it is, which must still be so at the write."""
+        if card.key not in self.cards:
+            self.relied[card.key] = card.revision
 
     def parked_rows(self) -> tuple[list[ParkedRow], list[ParkedLook], list[ParkedGone]]:
         """Return the parked answers to add, those with a new look time, and those that go.

@@ -28,10 +28,12 @@ from vault.usecases.ports import (
     CardReader,
     CommitInDoubt,
     Conflict,
+    DataDamaged,
     DataFault,
     Keyring,
     Store,
     StoreBroken,
+    StoreError,
     StoreFull,
     StoreUnavailable,
 )
@@ -239,8 +241,8 @@ class GroupCommitLedger:
                 self.counts.in_doubt += 1
                 outcomes = [InDoubt()] * len(batch)
                 break
-            except DataFault:
-                await self._by_halves(batch, keys)
+            except (DataFault, DataDamaged) as error:
+                await self._by_halves(batch, keys, error)
                 return
             except TooWide:
                 await self._in_halves(batch, keys)
@@ -255,11 +257,14 @@ class GroupCommitLedger:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.answer(outcome)
 
-    async def _by_halves(self, batch: list[Waiting], keys: Mapping[str, TenantKeys]) -> None:
-        """Find the entry that cannot be stored, and let its neighbours through."""
+    async def _by_halves(
+        self, batch: list[Waiting], keys: Mapping[str, TenantKeys], error: StoreError
+    ) -> None:
+        """Find the entry that can't be stored, or whose rows are damaged; let others through."""
         self.counts.isolated += 1
         if len(batch) == 1:
-            batch[0].answer(Refused(Reason.INVALID_FIELD))
+            at_fault = isinstance(error, DataFault)  # else the row that was read
+            batch[0].answer(Refused(Reason.INVALID_FIELD if at_fault else Reason.DATA_CORRUPT))
             return
         await self._in_halves(batch, keys)
 
@@ -277,7 +282,7 @@ class GroupCommitLedger:
         state = await read_all(self._store, self._chain, want, entries, keys)
         self._phases.reached("after_read")
         envelope = Envelope(self._now_us(), self._random)
-        with poison_isolated():
+        with poison_isolated(state):
             outcomes, delta = self._decider.decide(state, entries, keys, envelope)
         self._phases.reached("before_write")
         if not delta.empty:

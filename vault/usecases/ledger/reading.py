@@ -8,9 +8,11 @@ from typing import Final
 
 from vault.crypto.keys import TenantKeys
 from vault.domain.intents import Entry
+from vault.domain.reasons import Reason, VaultError
+from vault.domain.soundness import damaged, mistyped
 from vault.usecases.decide.follow import wants_after
 from vault.usecases.ledger.state import State, Want
-from vault.usecases.ports import Conflict, DataFault, Store
+from vault.usecases.ports import Conflict, DataDamaged, DataFault, Store
 
 MOST_ROUNDS: Final = 6
 MOST_WIDTH: Final = 4_000
@@ -23,12 +25,31 @@ class TooWide(Exception):
 
 
 @contextmanager
-def poison_isolated() -> Iterator[None]:
-    """Turn any failure of a pure step into a DataFault: one caller's entry must not end it all."""
+def poison_isolated(state: State | None = None) -> Iterator[None]:
+    """Turn any failure of a pure step into a DataFault: one caller's entry must not end it all.
+
+    Into DataDamaged where it is the fault of a row that was read, and not the entry's.
+    """
     try:
         yield
     except Exception as error:  # noqa: BLE001 - nothing is written yet; isolated by halves
-        raise DataFault(type(error).__name__) from None
+        kind = type(error).__name__
+        told = isinstance(error, VaultError) and error.reason is Reason.DATA_CORRUPT
+        if told or (state is not None and _has_damaged(state)):
+            raise DataDamaged(kind) from None
+        raise DataFault(kind) from None
+
+
+def _has_damaged(state: State) -> bool:
+    """Tell whether anything that was read can't be what was stored."""
+    rows = [
+        *state.cards.values(),
+        *state.requests.values(),
+        *state.parked.values(),
+        *(version for versions in state.versions.values() for version in versions),
+        *(imprint for imprints in state.imprints.values() for imprint in imprints),
+    ]
+    return any(map(damaged, state.cards.values())) or any(map(mistyped, rows))
 
 
 async def read_all(
@@ -46,7 +67,7 @@ async def read_all(
         state = await store.read(chain, want)
         if not want.follow:
             return state
-        with poison_isolated():
+        with poison_isolated(state):
             wider = wants_after(entries, keys, want, state)
         if wider.width > MOST_WIDTH and len(entries) > 1:
             raise TooWide

@@ -21,7 +21,15 @@ from vault.domain.queries import Checkpoint
 from vault.usecases.chain_start import Started, start_chain
 from vault.usecases.checkpointer import Checkpointer, Pace, checkpoint_keys, public_pem
 from vault.usecases.key_making import KeyMaker
-from vault.usecases.ports import CommitInDoubt, StoreBroken, StoreError, StoreFull, StoreUnavailable
+from vault.usecases.ports import (
+    CommitInDoubt,
+    Conflict,
+    DataDamaged,
+    StoreBroken,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 
 KEY = CheckpointKey(b"\x07" * 32)
 SLOW = Pace(interval_s=60.0)
@@ -208,6 +216,29 @@ async def test_a_broken_store_is_not_hidden() -> None:
     store.faults = [StoreBroken()]
     with pytest.raises(StoreBroken):
         await checkpointer.run()
+
+
+@pytest.mark.parametrize("damage", ["type", "text"])
+async def test_a_damaged_last_checkpoint_ends_the_vault_with_a_sentence(
+    damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FakeAuditStore()
+    checkpointer, started = await _begin(store, "chn_a")
+    await checkpointer.checkpoint()
+    stored = store.signed[-1]
+
+    async def last() -> Checkpoint:
+        if damage == "text":
+            raise DataDamaged("UnicodeDecodeError")
+        return stored._replace(body="{}")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "last_checkpoint", last)
+    store.faults = [Conflict("the number is taken")]
+    checkpointer.committed([started.row._replace(sequence=started.row.sequence + 1)])
+    with pytest.raises(StoreBroken, match="the last checkpoint is damaged: see `audit verify`"):
+        await checkpointer.checkpoint()
+    with pytest.raises(StoreBroken, match="the last checkpoint is damaged"):
+        await checkpointer.resume(started)
 
 
 async def _until_signed(store: FakeAuditStore, count: int) -> None:

@@ -13,6 +13,7 @@ from tests.contract.ledger_rows import a_card, add_cards, next_delta, write
 from tests.doubles.vault_files import FileEvent, WatchedFiles
 from tests.doubles.vault_ledger import CHAIN, add, kinds, records, reveal, running, tokenize
 from vault.adapters.engine import Engine
+from vault.adapters.sqlite import database as database_module
 from vault.adapters.sqlite.database import open_database
 from vault.adapters.sqlite.open import engine_over, open_sqlite
 from vault.domain.outcome import InDoubt, NotApplied
@@ -82,6 +83,33 @@ async def test_a_database_at_its_largest_size_is_full_too(tmp_path: Path) -> Non
         assert await engine.reader.list_cards(CardQuery("demo", 10)) == [a_card("tok_1")]
         database._writer.pragma("max_page_count", pages + 1_000)
         await add_cards(engine, a_card("tok_2"))
+
+
+async def test_a_long_log_that_a_full_disk_has_no_room_to_empty_is_not_made_longer(
+    tmp_path: Path, files: WatchedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 4,062 pages it would be an I/O error, and the end: SQLite makes the log's index longer."""
+    monkeypatch.setattr(database_module, "MOST_LOG_PAGES", 100)
+    path, told = tmp_path / "vault.db", list[StoreBroken]()
+    async with open_database(
+        path, vfs=files.name, broken=told.append, checkpoint_pages=40
+    ) as database:
+        engine = engine_over(database)
+        async with running(engine) as ledger:
+            fail(files, "write", "db", apsw.FullError("no room"))
+            served = 0
+            while kinds(await ledger.apply([add(served)])) == ["Applied"]:
+                served += 1
+                assert served < 100
+            assert 40 < database._log_pages < 120
+            longest = (tmp_path / "vault.db-wal").stat().st_size
+            for again in range(20):
+                assert await ledger.apply([add(200 + again)]) == [NotApplied(Reason.STORAGE_FULL)]
+            assert (tmp_path / "vault.db-wal").stat().st_size == longest
+            files.fault = lambda _event: None
+            assert kinds(await ledger.apply([add(300)])) == ["Applied"], "with room it goes on"
+            assert database._log_pages < 40, "the log begins anew"
+    assert told == []
 
 
 IO_ERRORS = {"write": ("write", "wal"), "sync": ("sync", "wal")}

@@ -56,6 +56,8 @@ EXPECTED: dict[str, list[str]] = {
     "ADD_AUDIT": [],
     "ADD_CARDS": [],
     "CHANGE_CARDS": [CARD],
+    "RELIED_CARDS": [CARD],
+    "OLDER_THAN_HEIRS": ["cards_by_fingerprint (tenant=? AND fingerprint=? AND customer=?)"],
     "KNOWN_NUMBERS": ["fingerprints (tenant=? AND mac=?)"],
     "ADD_NUMBERS": [],
     "DROP_NUMBERS": ["fingerprints (tenant=? AND mac=?)", NUMBER, OLD_NUMBER],

@@ -1,0 +1,29 @@
+"""Reading many cards of which one can't be read: the others are found by halving."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from vault.domain.card import CardKey
+from vault.usecases.ports import DataDamaged
+
+T = TypeVar("T")
+
+
+async def read_each(
+    read: Callable[[Sequence[CardKey]], Awaitable[Mapping[CardKey, T]]], keys: Sequence[CardKey]
+) -> tuple[Mapping[CardKey, T], frozenset[CardKey]]:
+    """Return what `read` finds for `keys`, and which of them it can't read: all in one read else.
+
+    Raises what `read` raises but DataDamaged.
+    """
+    try:
+        return await read(keys), frozenset()
+    except DataDamaged:
+        if len(keys) < 2:
+            return {}, frozenset(keys)
+    middle = len(keys) // 2
+    first, bad = await read_each(read, keys[:middle])
+    rest, worse = await read_each(read, keys[middle:])
+    return {**first, **rest}, bad | worse
