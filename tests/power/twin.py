@@ -16,7 +16,7 @@ from vault.domain.queries import Checkpoint
 from vault.usecases.ledger.delta import Delta
 from vault.usecases.ledger.ledger import GroupCommitLedger
 from vault.usecases.ledger.state import State, Want
-from vault.usecases.ports import Store
+from vault.usecases.ports import Store, StoreBroken
 
 
 class Twin:
@@ -29,6 +29,7 @@ class Twin:
         self.writing = 0
         self.in_doubt: Callable[[], Awaitable[object]] | None = None
         """What the reference has to do if the last failed write turns out to be there."""
+        self._broken = False
 
     async def both(self, work: Awaitable[Any], same: Callable[[], Awaitable[object]]) -> Any:
         """Do something on disk, and when it is done, in memory."""
@@ -37,8 +38,10 @@ class Twin:
         self.writing += 1
         try:
             result = await work
-        except Exception:
-            self.in_doubt = same
+        except Exception as error:
+            if not self._broken:  # a broken store touches nothing any more: the first is in doubt
+                self.in_doubt = same
+            self._broken = isinstance(error, StoreBroken) or self._broken
             raise
         finally:
             self.writing -= 1

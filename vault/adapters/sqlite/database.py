@@ -92,8 +92,7 @@ class Database:
     async def close(self) -> None:
         """Finish what was handed over, empty the log into the database, and close."""
         try:
-            if self._error is None:
-                await self._writing.run(self._empty_log)
+            await self._writing.run(self._empty_log)
         finally:
             await self._writing.close()
             await self._reading.close()
@@ -187,8 +186,8 @@ class Database:
             self._log_pages = 0  # the next commit starts the log over
 
     def _empty_log(self) -> None:
-        self._refuse_if_broken()
-        self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        if self._error is None:  # else nothing is touched any more, and who has to know does
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -181,6 +182,28 @@ async def test_an_io_error_in_a_checkpoint_is_the_end_though_the_flush_is_answer
         await refuses_everything(engine, files, told)
     async with open_sqlite(tmp_path / "vault.db") as engine:
         assert await engine.audit.open_chains() == [delta.head]
+
+
+async def test_a_checkpoint_that_fails_while_the_database_is_closed_is_told_once(
+    tmp_path: Path, files: WatchedFiles, told: list[StoreBroken]
+) -> None:
+    """Not raised by the close as well, wherever it was when the checkpoint failed."""
+    async with open_database(
+        tmp_path / "vault.db", vfs=files.name, broken=told.append, checkpoint_pages=1
+    ) as database:
+        held = threading.Event()
+
+        def gone(event: FileEvent) -> Exception | None:
+            if event != FileEvent("write", "db"):
+                return None
+            held.wait(5)  # until the close has looked, and waits behind the checkpoint
+            return apsw.IOError("gone")
+
+        files.fault = gone
+        await database.write(lambda db: db.execute("CREATE TABLE a (b)"))
+        asyncio.get_running_loop().call_later(0.1, held.set)
+    await asyncio.sleep(0)
+    assert len(told) == 1
 
 
 async def test_a_disk_found_full_by_a_checkpoint_loses_nothing_and_goes_on(
