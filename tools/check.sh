@@ -26,6 +26,7 @@ done
 python tools/settings_page.py --check
 python tools/doctor_page.py --check
 python tools/formats_page.py --check
+python tools/reliability_page.py --check
 step "own rules: names, files, prints of messages"
 python tools/own_rules.py
 step "shell and workflow syntax"
