@@ -130,9 +130,18 @@ class KafkaServer:
         subprocess.run(command, cwd=self._home, check=True, capture_output=True, timeout=START_S)
 
     def topic(self, name: str, config: dict[str, str] | None = None) -> None:
-        """Make a topic of three partitions."""
+        """Make a topic of three partitions, and wait until the broker shows it to everybody."""
         admin = AdminClient({"bootstrap.servers": self.address})  # what it does ends with it
         admin.create_topics([NewTopic(name, 3, 1, config=config or {})])[name].result(30)
+        end = time.monotonic() + START_S
+        # The controller has answered; the broker hears of it a little later.
+        while (
+            name not in (seen := admin.list_topics(timeout=10).topics)
+            or len(seen[name].partitions) < 3
+        ):
+            if time.monotonic() > end:
+                raise RuntimeError("the topic does not appear")
+            time.sleep(0.05)
 
     def _java(self) -> list[str]:
         return ["-Xmx512m", "-XX:TieredStopAtLevel=1", f"-D{LOG}", "-cp", jars()]
