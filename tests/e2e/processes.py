@@ -18,13 +18,17 @@ from typing import Final
 from tools.running.process import Process, ProcessFailed
 from tools.running.site import ROOT, Site
 
-__all__ = ("Process", "ProcessFailed", "Site", "killable_vault")
+__all__ = ("Process", "ProcessFailed", "Site", "killable_vault", "limits")
 
 _NUMBERS: Final = count(1)
 
 
 def killable_vault(site: Site, die: Mapping[str, int]) -> Process:
     """Name a vault of `site` that kills itself at a phase's n-th time; it isn't started."""
-    limits = [text for phase, times in die.items() for text in ("--die", f"{phase}:{times}")]
     script = str(ROOT / "tests" / "e2e" / "killable_vault.py")
-    return site.process(f"killable-vault-{next(_NUMBERS)}", script, *limits)
+    return site.process(f"killable-vault-{next(_NUMBERS)}", script, *limits(die))
+
+
+def limits(die: Mapping[str, int]) -> list[str]:
+    """Return the arguments that tell a vault where to kill itself."""
+    return [text for phase, times in die.items() for text in ("--die", f"{phase}:{times}")]

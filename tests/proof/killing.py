@@ -13,12 +13,15 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
+from tests.e2e.kills.lives import planned
 from tests.parts.servers.postgres import PostgresServer, postgres_server
 from tests.proof.killing_trial import GROUNDS, Ground, Trial, run_trial
 from tests.proof.parts import Say
 from tests.proof.report import Row
 
 KILLS_A_TRIAL: Final = 48
+CLIENTS: Final = 16
+_FLUSHES: Final = (3, 180)  # long enough lives for some 500 answers each
 _RESTART_S: Final = 3.0
 _MOST_VIOLATIONS: Final = 20
 
@@ -41,7 +44,13 @@ def prove(seed: int, volume: int, scratch: Path, say: Say) -> list[Row]:
 def _one(ground: Ground, seed: str, scratch: Path, postgres: PostgresServer) -> Trial:
     place = scratch / seed.replace("/", "-").replace(" ", "-").replace(",", "")
     place.mkdir()
-    return asyncio.run(run_trial(ground, seed, place, KILLS_A_TRIAL, postgres))
+    plan = planned(seed, ground.phases, KILLS_A_TRIAL, _FLUSHES)[:KILLS_A_TRIAL]
+
+    async def trial() -> Trial:
+        database = await postgres.database() if ground.postgres else ""
+        return await run_trial(ground, seed, place, plan, CLIENTS, database)
+
+    return asyncio.run(trial())
 
 
 def _rows(trials: Sequence[Trial]) -> list[Row]:
@@ -62,7 +71,7 @@ def _row(ground: Ground, trials: Sequence[Trial]) -> Row:
     spread = ", ".join(f"{count} {phase}" for phase, count in sorted(kills.items()))
     return Row(
         fault=f"kill -9 of the vault, {ground.name}",
-        done=f"under 16 clients; the vault killed itself in a phase of a flush: {spread}",
+        done=f"under {CLIENTS} clients; the vault killed itself in a phase of a flush: {spread}",
         counts={
             "kills": kills.total(),
             "acknowledged calls": sum(trial.history.acknowledged() for trial in trials),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
@@ -13,18 +12,16 @@ from tests.e2e.deadly import ALL_PHASES
 from tests.e2e.kills.checker import Breach, Violation, violations
 from tests.e2e.kills.evidence import Evidence, add_files
 from tests.e2e.kills.history import History
-from tests.e2e.kills.lives import Killable, Lives, planned
+from tests.e2e.kills.lives import Killable, Lives
 from tests.e2e.kills.load import load
 from tests.e2e.kills.stubs import Stubs
 from tests.e2e.kills.survey import survey
 from tests.e2e.processes import Site, killable_vault
 from tests.parts.envoy.running import envoy_site, killable_envoy
 from tests.parts.failover.evidence import add_database
-from tests.parts.servers.postgres import PostgresServer, as_superuser
+from tests.parts.servers.postgres import as_superuser
 from vault.usecases.ledger.phases import PHASES
 
-CLIENTS: Final = 16
-_FLUSHES: Final = (3, 180)  # long enough lives for some 500 answers each
 _DATABASE: Final = "CARDVAULT_DATABASE_URL"
 
 
@@ -39,9 +36,10 @@ class Ground:
     postgres: bool = False
 
 
+ENVOY_ON_SQLITE: Final = Ground("SQLite, Envoy", killable_envoy, ALL_PHASES, envoy=True)
 GROUNDS: Final = (
     Ground("SQLite, grpcio", killable_vault, ALL_PHASES),
-    Ground("SQLite, Envoy", killable_envoy, ALL_PHASES, envoy=True),
+    ENVOY_ON_SQLITE,
     # What PostgreSQL writes is written by its own processes: the failovers kill those.
     Ground("PostgreSQL, grpcio", killable_vault, PHASES, postgres=True),
     Ground("PostgreSQL, Envoy", killable_envoy, PHASES, envoy=True, postgres=True),
@@ -66,15 +64,19 @@ class Trial:
 
 
 async def run_trial(
-    ground: Ground, seed: str, directory: Path, kills: int, postgres: PostgresServer
+    ground: Ground,
+    seed: str,
+    directory: Path,
+    plan: Sequence[tuple[str, int]],
+    clients: int,
+    database: str = "",
 ) -> Trial:
-    """Run the whole; `found` names every broken promise."""
+    """Run the whole; `found` names every broken promise. `database`: a DSN, for PostgreSQL."""
     trial = Trial(ground, seed, lives=Lives(killable=ground.killable))
-    settings = {_DATABASE: await postgres.database()} if ground.postgres else {}
-    plan = islice(cycle(planned(seed, ground.phases, kills, _FLUSHES)), kills)
+    settings = {_DATABASE: database} if database else {}
     async with _site(ground, directory, settings) as site, Stubs.to(site) as stubs:
-        async with load([stubs], trial.history, seed, CLIENTS):
-            await trial.lives.live_through(site, list(plan))
+        async with load([stubs], trial.history, seed, clients):
+            await trial.lives.live_through(site, plan)
             await trial.lives.start(site, site.vault)
         evidence = await survey(stubs, trial.history)
         if status := await site.vault.stop():

@@ -21,7 +21,7 @@ from google.rpc import error_details_pb2, status_pb2
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chassis.channel import open_channel, status_of
+from chassis.channel import open_channel, reason_in, status_of
 from chassis.files import write_private
 from chassis.tls import CertificateInvalid, TlsFiles
 from vault.cli.import_rows import FileInvalid, Row, read_rows
@@ -155,12 +155,10 @@ async def _send(
 
 def reason_of(status: status_pb2.Status) -> str:
     """Return an error's public reason and the fields it is about; the vault quotes no values."""
-    reason, fields = "UNKNOWN", []
+    reason, fields = reason_in(status) or "UNKNOWN", []
     for detail in status.details:
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        if detail.Unpack(info):
-            reason = info.reason.removeprefix("ERROR_REASON_")
-        elif detail.Unpack(bad):
+        bad = error_details_pb2.BadRequest()
+        if detail.Unpack(bad):
             fields = [violation.field for violation in bad.field_violations]
     return f"{reason} ({', '.join(fields)})" if fields else reason
 

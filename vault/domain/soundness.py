@@ -14,6 +14,7 @@ from typing import Any, Final, get_type_hints
 
 from cards.brands import Brand
 from vault.domain.card import Card, HoldType, Kind, Status, TokenFormat
+from vault.domain.reasons import Reason, VaultError
 
 # As plain strings: a StrEnum compares equal, but its hash takes a call into Python.
 _NAMES: Final = frozenset(
@@ -52,6 +53,12 @@ def damaged(card: Card) -> bool:
     if card.holds or card.stored_credentials or card.metadata or card.details:
         return _texts_damaged(card)
     return False
+
+
+def must_be_sound(card: Card) -> None:
+    """Go on only with a card that can be what was stored. Raises VaultError(DATA_CORRUPT)."""
+    if damaged(card):
+        raise VaultError(Reason.DATA_CORRUPT)
 
 
 def mistyped(row: tuple[Any, ...]) -> bool:

@@ -35,7 +35,7 @@ class Lives:
         await vault.ready(site.addresses["CARDVAULT_OPS_LISTEN"], within=60)
         self.restarts.append(time.perf_counter() - began)
 
-    async def live_through(self, site: Site, plan: list[tuple[str, int]]) -> None:
+    async def live_through(self, site: Site, plan: Sequence[tuple[str, int]]) -> None:
         """Let one vault after another live until it kills itself where the plan says.
 
         Raises ProcessFailed where one does not start, or does not get there in time.

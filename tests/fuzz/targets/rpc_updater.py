@@ -15,23 +15,19 @@ from chassis.door import open_guard
 from chassis.metrics import ChassisMetrics
 from chassis.policy_file import PolicyFile
 from chassis.validation import Validation
-from tests.doubles.logged import logged
-from tests.doubles.rpc_wire import short
 from tests.doubles.updater_case import Case, asked
 from tests.doubles.updater_requests import GOOD, Kept, keep, updater_routes
 from tests.doubles.updater_site import Site
 from tests.doubles.vault_site import POLICY
-from tests.fuzz.door import Door, Live, judge_metrics
-from tests.fuzz.judge import CANARY
+from tests.fuzz.calling import calling, inputs, keeping_form, routes_of
+from tests.fuzz.door import Live, judge_metrics
 from tests.fuzz.target import Opened, Target
-from tests.fuzz.targets.rpc_vault import keeping_form
 from updater.config import UpdaterConfig
 from updater.handling import handlers
 from updater.rpc.errors import translate
 from updater.rpc.routes import VOCABULARY, routes
 
 SERVICES: Final = ("UpdaterService", "FeedService")
-_CALLS_AN_UPDATER: Final = 4_000
 _WORDS: Final = Kept("tok_0", "inq_fuzz", "feed_fuzza", "feed_fuzzb", "feed_fuzzc", 1)
 
 
@@ -80,7 +76,7 @@ class Updaters:
             on_refused=_nobody_hears,
         )
         table = routes(handlers(case.updater, lambda: None))
-        live = Live([guard.wrap(each) for each in table if _of(each, self._service)])
+        live = Live([guard.wrap(each) for each in routes_of(self._service, table)])
         for word, own in zip(_words(kept), _own(kept), strict=True):
             live.names[word] = own
         return live
@@ -117,50 +113,25 @@ def _words(kept: Kept) -> list[bytes]:
     ]
 
 
-def _of(route: Any, service: str) -> bool:
-    return bool(route.service.endswith(f".{service}"))
-
-
 def paths(service: str) -> Sequence[Any]:
     """Return a service's routes, in the order in which inputs choose them."""
-    return [each for each in updater_routes() if _of(each, service)]
+    return routes_of(service, updater_routes())
 
 
 def good_requests(service: str, words: Sequence[bytes]) -> list[bytes]:
     """Return a good request for each RPC, and one that is no message."""
     inquiry, feed, held, reversible = (each.decode() for each in words)
     kept = Kept("tok_0", inquiry, feed, held, reversible, 1)
-    found = []
-    for at, route in enumerate(paths(service)):
-        good = GOOD[short(route)](kept).SerializeToString()
-        found.append(bytes((at, 255)) + good)
-    strangers = [bytes((0, who)) + found[0][2:] for who in (0, 1, 5)]
-    return [*found, *strangers, bytes((0, 255)) + CANARY.encode()]
+    return inputs(paths(service), lambda _at, name: GOOD[name](kept).SerializeToString())
 
 
 @contextmanager
 def _opened(service: str, scratch: Path) -> Iterator[Opened]:
-    with asyncio.Runner() as runner, logged("updater") as log:
-        loop = runner.get_loop()
-        asyncio.set_event_loop(loop)
-        updaters = Updaters(loop, scratch, service)
-        door = Door(loop, updaters.opened(), log)
-        calls = 0
-
-        def call(data: bytes) -> str:
-            nonlocal calls
-            calls += 1
-            if calls % _CALLS_AN_UPDATER == 0:
-                door.live = updaters.opened()
-            return door(data)
-
-        words = list(door.live.names)
+    with calling("updater", lambda loop: Updaters(loop, scratch, service)) as (live, call):
+        words = list(live.names)
         texts = ["tok_0", "tok_1", "shop", "cybersource-au-csv", *(each.decode() for each in words)]
         mutate = partial(keeping_form, [each.request for each in paths(service)], texts)
-        try:
-            yield Opened(call, good_requests(service, words), mutate)
-        finally:
-            updaters.close()
+        yield Opened(call, good_requests(service, words), mutate)
 
 
 _ACCEPTS: Final[Mapping[str, str]] = {

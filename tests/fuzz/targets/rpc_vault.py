@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 from cardvault.vault.v1 import vault_service_pb2 as pb
@@ -16,20 +15,16 @@ from cardvault.vault.v1.card_pb2 import Card
 from chassis.guard import Guarded
 from chassis.metrics import ChassisMetrics
 from tests.doubles.chassis_wires import FakeRawCall
-from tests.doubles.logged import logged
 from tests.doubles.rpc_requests import GOOD, SHOP, agreement, tokenize
 from tests.doubles.rpc_wire import short, vault_routes
 from tests.doubles.vault_site import site_config
-from tests.fuzz.door import Door, Live, judge_metrics
-from tests.fuzz.judge import CANARY
-from tests.fuzz.messages import changed
+from tests.fuzz.calling import calling, inputs, keeping_form, routes_of
+from tests.fuzz.door import Live, judge_metrics
 from tests.fuzz.target import Opened, Target
 from vault.config import VaultConfig
 from vault.wiring import running_vault
 
 SERVICES: Final = ("VaultService", "RevealService", "CredentialService", "AuditService")
-_CALLS_A_VAULT: Final = 4_000
-"""Then a fresh one is opened: cards stay in memory, and what is measured is not how many."""
 _CARDS: Final = 4
 _ROOT: Final = FakeRawCall(("spiffe://demo/root",))
 _TOKENS: Final = tuple(f"tok_0fuzz{at}".ljust(30, "z") for at in range(_CARDS))
@@ -118,56 +113,26 @@ class Vaults:
 
 def paths(service: str) -> Sequence[Any]:
     """Return a service's routes, in the order in which inputs choose them."""
-    return [each for each in vault_routes() if each.service.endswith(f".{service}")]
+    return routes_of(service, vault_routes())
 
 
 def good_requests(service: str) -> list[bytes]:
     """Return a good request for each RPC, about a card of the inputs, and one that is refused."""
-    found = []
-    for at, route in enumerate(paths(service)):
-        card = _card(_TOKENS[at % _CARDS])
-        good = GOOD[short(route)](card).SerializeToString()
-        found.append(bytes((at, 255)) + good)
-    strangers = [bytes((0, who)) + found[0][2:] for who in (0, 1, 5)]
-    return [*found, *strangers, bytes((0, 255)) + CANARY.encode()]
+    return inputs(
+        paths(service),
+        lambda at, name: GOOD[name](_card(_TOKENS[at % _CARDS])).SerializeToString(),
+    )
 
 
 def _card(token: str) -> Card:
     return Card(token=token, revision=1, credential_version=1)
 
 
-def keeping_form(
-    kinds: Sequence[Any], texts: Sequence[str], data: bytes, dice: Random, longest: int
-) -> bytes:
-    """Change a request as a message of its RPC."""
-    first, second = (data + b"\0\xff")[:2]
-    if dice.random() < 0.05:
-        first, second = dice.randrange(256), dice.randrange(256)
-    made = changed(data[2:], kinds[first % len(kinds)], dice, texts)
-    return (bytes((first, second)) + made)[:longest]
-
-
 @contextmanager
 def _opened(service: str, scratch: Path) -> Iterator[Opened]:
-    with asyncio.Runner() as runner, logged("vault") as log:
-        loop = runner.get_loop()
-        asyncio.set_event_loop(loop)
-        vaults = Vaults(loop, scratch, service)
-        door = Door(loop, vaults.opened(), log)
-        calls = 0
-
-        def call(data: bytes) -> str:
-            nonlocal calls
-            calls += 1
-            if calls % _CALLS_A_VAULT == 0:
-                door.live = vaults.opened()
-            return door(data)
-
-        mutate = partial(keeping_form, [each.request for each in paths(service)], _TOKENS)
-        try:
-            yield Opened(call, good_requests(service), mutate)
-        finally:
-            vaults.close()
+    mutate = partial(keeping_form, [each.request for each in paths(service)], _TOKENS)
+    with calling("vault", lambda loop: Vaults(loop, scratch, service)) as (_live, call):
+        yield Opened(call, good_requests(service), mutate)
 
 
 _ACCEPTS: Final[Mapping[str, str]] = {

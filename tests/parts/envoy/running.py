@@ -23,6 +23,7 @@ from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 
 from cards.brands import Brand
 from cards.testcards import test_pan
+from tests.e2e.processes import limits
 from tools.running.process import Process
 from tools.running.site import Site, free_addresses
 
@@ -76,9 +77,8 @@ def envoy_site(**settings: str) -> Iterator[Site]:
 
 def killable_envoy(site: Site, die: Mapping[str, int]) -> Process:
     """Name a vault in Envoy that kills itself at a phase's n-th time; it isn't started."""
-    limits = [text for phase, times in die.items() for text in ("--die", f"{phase}:{times}")]
     name = f"killable-envoy-{next(_NUMBERS)}"
-    return site.process(name, "-m", "tests.parts.envoy.killable", *limits)
+    return site.process(name, "-m", "tests.parts.envoy.killable", *limits(die))
 
 
 async def until_envoy(pid: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from vault.adapters.memory.tables import Tables, check_storable
 from vault.domain.audit import GENESIS, ChainHead
 from vault.domain.card import Card, CardKey
-from vault.usecases.ledger.delta import Age, Delta
+from vault.usecases.ledger.delta import Delta, age_of
 from vault.usecases.ledger.links import (
     HOLDERS,
     SIBLINGS,
@@ -84,7 +84,7 @@ class MemoryStore:
                 for card in self._tables.cards.values()
                 if pointer_of(card, card.fingerprint) == group and _findable(card)
             ]
-            alike.sort(key=_age)
+            alike.sort(key=age_of)
             self._keep(state, (card.key for card in alike[: SIBLINGS + len(want.siblings)]))
 
     def _find_holders(self, want: Want, state: State) -> None:
@@ -131,7 +131,7 @@ class MemoryStore:
                 raise Conflict("a card that a choice was made by has changed")
         for card in tables.cards.values() if delta.heirs else ():
             heir = delta.heirs.get(pointer_of(card, card.fingerprint))
-            if heir and _findable(card) and card.key not in delta.cards and _age(card) < heir:
+            if heir and _findable(card) and card.key not in delta.cards and age_of(card) < heir:
                 raise Conflict("a card has come that a lost pointer goes to")
         for pointer, (old, new) in delta.pointers.items():
             if (old, new) != (None, None) and tables.existing.get(pointer) != old:
@@ -201,10 +201,6 @@ class MemoryStore:
 
 def _findable(card: Card) -> bool:
     return card.live_at(0) and not card.expire_time
-
-
-def _age(card: Card) -> Age:
-    return card.create_time, card.token
 
 
 def _check_rows(delta: Delta) -> None:

@@ -15,7 +15,7 @@ from vault.domain.intents import ApplyByNumber, ApplyUpdate, Entry, ReleaseParke
 from vault.domain.parked import DAY_US, MOST_OF_A_NUMBER, ParkedDay, ParkedKey, ParkedRow
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import Disposition, NumberUpdateResult, UpdateResult
-from vault.domain.soundness import damaged
+from vault.domain.soundness import must_be_sound
 from vault.usecases.decide.answers import framed, rejected, unchanged
 from vault.usecases.decide.context import Context, Decision, Fan
 from vault.usecases.decide.numbers import fpan_keys
@@ -125,8 +125,7 @@ def _bearer(ctx: Context, key: CardKey, fingerprints: set[str]) -> Bearer | None
     card = ctx.state.cards.get(key)
     if card is None:
         return None
-    if damaged(card):
-        raise VaultError(Reason.DATA_CORRUPT)
+    must_be_sound(card)
     if card.fingerprint in fingerprints:
         return Bearer(card, card.credential_version, card.version_cause)
     had = [old for old in ctx.state.versions.get(key, ()) if old.fingerprint in fingerprints]

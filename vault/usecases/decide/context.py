@@ -15,8 +15,8 @@ from vault.domain.imprint import ImprintKey, Left
 from vault.domain.intents import ApplyUpdate, Entry
 from vault.domain.outcome import Refused
 from vault.domain.parked import ParkedKey, ParkedRow
-from vault.domain.reasons import Reason, VaultError
-from vault.domain.soundness import damaged
+from vault.domain.reasons import Reason
+from vault.domain.soundness import must_be_sound
 from vault.usecases.decide.refusals import Refusals
 from vault.usecases.ledger.state import NumberKey, State
 
@@ -53,8 +53,7 @@ class Context:
         card = self.state.cards.get(key) if key else None
         if card is None:
             return Refused(Reason.CARD_NOT_FOUND, "token")
-        if damaged(card):
-            raise VaultError(Reason.DATA_CORRUPT)
+        must_be_sound(card)
         return card
 
     def live_card_or_closed(self, entry: Entry) -> Card | Refused:

@@ -13,7 +13,7 @@ customer and number change no row in common, so each also says by which cards it
 from __future__ import annotations
 
 from vault.domain.card import Card, CardKey, ExistingKey, existing_key
-from vault.usecases.ledger.delta import YOUNGEST, Age, Delta, PointerChange
+from vault.usecases.ledger.delta import YOUNGEST, Delta, PointerChange, age_of
 from vault.usecases.ledger.state import State
 
 
@@ -46,7 +46,7 @@ def _join(state: State, delta: Delta, key: ExistingKey, card: Card, now: int) ->
     held = _holder(state, key)
     if held is not None and held.key != card.key:
         delta.rely_on(held)
-        if existing_key(held, now) == key and _age(held) < _age(card):
+        if existing_key(held, now) == key and age_of(held) < age_of(card):
             return
     _set(state, delta, key, card)
 
@@ -56,10 +56,6 @@ def _holder(state: State, key: ExistingKey) -> Card | None:
     return state.cards.get(CardKey(key.tenant, token)) if token else None
 
 
-def _age(card: Card) -> Age:
-    return card.create_time, card.token
-
-
 def _oldest(state: State, key: ExistingKey, now: int) -> Card | None:
     """Return the card that takes a lost pointer; the flush has read the candidates."""
     candidates = [
@@ -67,7 +63,7 @@ def _oldest(state: State, key: ExistingKey, now: int) -> Card | None:
         for card in state.cards.values()
         if card.fingerprint == key.fingerprint and existing_key(card, now) == key
     ]
-    return min(candidates, key=_age, default=None)
+    return min(candidates, key=age_of, default=None)
 
 
 def _set(state: State, delta: Delta, key: ExistingKey, card: Card | None) -> None:
@@ -79,7 +75,7 @@ def _set(state: State, delta: Delta, key: ExistingKey, card: Card | None) -> Non
     # Where another card of the flush's own has brought the pointer and taken it away again, the one
     # that was read still has it, unchanged: nothing was freed.
     if base is not None and CardKey(key.tenant, base) in delta.cards:
-        delta.heirs[key] = _age(card) if card is not None else YOUNGEST
+        delta.heirs[key] = age_of(card) if card is not None else YOUNGEST
     if token is None:
         state.existing.pop(key, None)
     else:

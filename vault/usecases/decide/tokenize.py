@@ -19,7 +19,7 @@ from vault.domain.events import EventType
 from vault.domain.intents import AddCard, EditCard, Entry
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import TokenizeResult
-from vault.domain.soundness import damaged
+from vault.domain.soundness import must_be_sound
 from vault.usecases.decide.context import Context, Decision, Verdict, outcome_text
 from vault.usecases.decide.edit import edited
 from vault.usecases.decide.numbers import fingerprint_of
@@ -61,8 +61,7 @@ def _existing(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> C
 
 
 def _of_existing(ctx: Context, entry: Entry, intent: AddCard, card: Card) -> Verdict:
-    if damaged(card):
-        raise VaultError(Reason.DATA_CORRUPT)
+    must_be_sound(card)
     held = open_current(ctx.keys[card.tenant], card)
     differs = _differences(card, held, intent)
     confirms = card.expiry_unconfirmed and intent.contents.expiry == held.expiry

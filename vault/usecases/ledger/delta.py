@@ -26,6 +26,11 @@ Age = tuple[int, str]
 YOUNGEST: Final[Age] = ((1 << 63) - 1, "")  # that of no card at all: any live one is older
 
 
+def age_of(card: Card) -> Age:
+    """Return how old a card is: the least is the oldest."""
+    return card.create_time, card.token
+
+
 class CardChange(NamedTuple):
     """A card's new row; `base` is the revision it replaces, 0 for a card that is new."""
 
