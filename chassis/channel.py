@@ -42,6 +42,22 @@ def service_config_json() -> str:
     return json.dumps(SERVICE_CONFIG, sort_keys=True)
 
 
+def channel_options() -> tuple[tuple[str, str | int], ...]:
+    """Return the options of a channel to another service: the same as the client's."""
+    return (
+        ("grpc.service_config", service_config_json()),
+        # Else a connection that a dying server reset is looked for after a second, longer than all
+        # tries of a call together; after a long outage, up to two minutes late.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.max_receive_message_length", MESSAGE_LIMIT),
+        ("grpc.max_send_message_length", MESSAGE_LIMIT),
+        # Not below 5 minutes: the server counts closer pings as abuse and hangs up.
+        ("grpc.keepalive_time_ms", 330_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    )
+
+
 def tenant_metadata(tenant: str) -> tuple[tuple[str, str], ...]:
     """Return the metadata that names a tenant, for identities with several."""
     return ((TENANT_KEY, tenant),)
@@ -55,14 +71,7 @@ def open_channel(
         target,
         channel_credentials(files),
         interceptors=interceptors,
-        options=(
-            ("grpc.service_config", service_config_json()),
-            ("grpc.max_receive_message_length", MESSAGE_LIMIT),
-            ("grpc.max_send_message_length", MESSAGE_LIMIT),
-            # Not below 5 minutes: the server counts closer pings as abuse and hangs up.
-            ("grpc.keepalive_time_ms", 330_000),
-            ("grpc.keepalive_timeout_ms", 20_000),
-        ),
+        options=channel_options(),
     )
 
 

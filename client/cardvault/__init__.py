@@ -5,8 +5,11 @@ This module imports none of them: servers have the stubs, and no use for the cli
 
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
-__all__ = ("service_config",)
+__all__ = ("channel_options", "service_config")
+
+_MESSAGE_LIMIT: Final = 4 << 20
 
 
 @cache
@@ -19,3 +22,21 @@ def service_config() -> str:
     time-out in it: deadlines are the caller's.
     """
     return files(__name__).joinpath("service_config.json").read_text("utf-8")
+
+
+def channel_options() -> tuple[tuple[str, str | int], ...]:
+    """Return the options of a channel to Cardvault: `service_config()`, and how to connect again.
+
+    gRPC would wait a second after a connection that failed, longer than all its tries of a call
+    together, and two minutes after many: so one that a dying server reset failed its callers.
+    """
+    return (
+        ("grpc.service_config", service_config()),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.max_receive_message_length", _MESSAGE_LIMIT),
+        ("grpc.max_send_message_length", _MESSAGE_LIMIT),
+        # Not below 5 minutes: the server counts closer pings as abuse and hangs up.
+        ("grpc.keepalive_time_ms", 330_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    )

@@ -19,7 +19,7 @@ from typing import Final, Generic, Self, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from cardvault import service_config
+from cardvault import channel_options
 from cardvault.batching import Batcher, Item, Limits
 from cardvault.failures import CallFailed, closed, failure_of_call, overloaded
 from cardvault.methods import DETOKENIZE, GET_CARD, TOKENIZE, Metadata, Method, fits, sender
@@ -37,7 +37,6 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 TENANT_KEY: Final = "cardvault-tenant"
-_MESSAGE_LIMIT: Final = 4 << 20
 
 
 class _Calls(Generic[Q, R]):
@@ -199,12 +198,4 @@ def open_channel(target: str, *, ca: Path, certificate: Path, key: Path) -> grpc
     credentials = grpc.ssl_channel_credentials(
         ca.read_bytes(), key.read_bytes(), certificate.read_bytes()
     )
-    options = (
-        ("grpc.service_config", service_config()),
-        ("grpc.max_receive_message_length", _MESSAGE_LIMIT),
-        ("grpc.max_send_message_length", _MESSAGE_LIMIT),
-        # Not below 5 minutes: the server counts closer pings as abuse and hangs up.
-        ("grpc.keepalive_time_ms", 330_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
-    )
-    return grpc.aio.secure_channel(target, credentials, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=channel_options())

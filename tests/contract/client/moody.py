@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
-from cardvault import service_config
+from cardvault import channel_options
 from cardvault.client import Limits, Vault
 from cardvault.vault.v1.vault_service_pb2 import (
     BatchGetCardsRequest,
@@ -95,6 +95,19 @@ async def moody(
     stand_in = Moody(list(failures))
     if not held:
         stand_in.held.set()
+    limits = Limits(batches=1, waiting_calls=waiting_calls)
+    async with (
+        serving(stand_in) as port,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}", channel_options()) as channel,
+        Vault(channel, limits=limits) as vault,
+    ):
+        yield stand_in, vault
+        stand_in.held.set()
+
+
+@asynccontextmanager
+async def serving(stand_in: Moody) -> AsyncIterator[int]:
+    """Serve a stand-in on the port that is yielded."""
     server = grpc.aio.server()
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "BatchTokenize": grpc.unary_unary_rpc_method_handler(
@@ -116,13 +129,7 @@ async def moody(
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    options = (("grpc.service_config", service_config()),)
     try:
-        async with (
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel,
-            Vault(channel, limits=Limits(batches=1, waiting_calls=waiting_calls)) as vault,
-        ):
-            yield stand_in, vault
-            stand_in.held.set()
+        yield port
     finally:
         await server.stop(None)

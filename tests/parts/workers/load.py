@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, Final
 
 import grpc
-from cardvault import service_config
+from cardvault import channel_options
 from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials_pb
 from cardvault.vault.v1 import reveal_service_pb2 as reveal_pb
@@ -191,7 +191,7 @@ async def client(site: Site, target: str, report: Report) -> AsyncIterator[Clien
                 target,
                 channel_credentials(site.tls(identity)),
                 options=(
-                    ("grpc.service_config", service_config()),
+                    *channel_options(),
                     ("grpc.use_local_subchannel_pool", 1),  # else all clients share a connection
                     ("grpc.ssl_target_name_override", "localhost"),
                 ),

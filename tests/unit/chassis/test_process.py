@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import cardvault
 import pytest
 from cardvault import service_config
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.address import split_address
-from chassis.channel import service_config_json, tenant_metadata
+from chassis.channel import channel_options, service_config_json, tenant_metadata
 from chassis.clock import SystemClock
 from chassis.config import ConfigInvalid, ServiceConfig
 from chassis.metrics import ChassisMetrics
@@ -304,3 +305,11 @@ def test_the_service_config_is_the_documented_one() -> None:
         },
     }
     assert tenant_metadata("demo") == (("cardvault-tenant", "demo"),)
+
+
+def test_the_services_connect_as_clients_do() -> None:
+    ours, theirs = dict(channel_options()), dict(cardvault.channel_options())
+    assert json.loads(str(ours.pop("grpc.service_config"))) == json.loads(
+        str(theirs.pop("grpc.service_config"))
+    )
+    assert ours == theirs
