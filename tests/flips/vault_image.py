@@ -6,6 +6,7 @@ files of a vault that was closed, and those of one that was not, with a log besi
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 from collections.abc import Mapping
@@ -256,6 +257,7 @@ async def make_images(directory: Path, seed: str) -> Images:
     before = len(truth.states) - 1
     async with opener.opened(path) as opened:
         public = PublicKeys(opened.core.checkpointer._key.public)
+        await _swept(opened)
         newest = await _last_life(_Life(opened, truth, clock), truth)
         running = _kept(work, directory / "running", truth, waiting, before, newest)
     numbers = {held.number for versions in truth.held.values() for held in versions.values()}
@@ -286,6 +288,16 @@ async def _first_lives(opener: Opener, path: Path, truth: Truth) -> Waiting:
         await life.sign()
     clock.advance(60.0)
     return Waiting(spare, truth.now[spare], pan(6_000), pan(6_001))
+
+
+async def _swept(opened: Opened) -> None:
+    """Wait for the sweeper's first turn, which looks at the parked answer: it writes of its own.
+
+    Else it would at some moment of the log, or behind the checkpoint, whose loss nothing tells.
+    """
+    async with asyncio.timeout(30):
+        while not opened.core.sweeper.counts.looked_at_parked:  # noqa: ASYNC110 - in the vault
+            await asyncio.sleep(0.001)
 
 
 async def _last_life(life: _Life, truth: Truth) -> Checkpoint:

@@ -2,7 +2,8 @@
 
 A disk's cache writes whole sectors, each when it likes: after a cut a sector is as it was at some
 moment between the file's last sync and the cut, whatever its neighbours are. The same holds of the
-file's size. A sector that came with a larger size and was never written holds zeros, or rubbish.
+file's size, and with it of truncations: these are a journaling file system's, done whole or not at
+all. A sector that came with a larger size and was never written holds zeros, or rubbish.
 A file made since the directory's last sync may be missing, one deleted since may be back.
 """
 
@@ -145,6 +146,7 @@ def torn(file: File, sector: int, random: Random) -> bytes:
         return bytes(file.durable)
     moment = _moments(len(pending), random)
     sizes = _sizes(len(file.durable), pending)
+    sized = moment()
     largest = -(-max(sizes) // sector) * sector
     content = bytearray(file.durable)
     fill = random.randbytes if random.random() < 0.25 else bytes
@@ -156,9 +158,9 @@ def torn(file: File, sector: int, random: Random) -> bytes:
         for at in range(first, -(-end // sector)):
             if at not in until:
                 until[at] = moment()
-            if number < until[at]:
+            if number < (sized if each.what == "truncate" else until[at]):
                 _write(content, each, at * sector, (at + 1) * sector)
-    del content[sizes[moment()] :]
+    del content[sizes[sized] :]
     return bytes(content)
 
 

@@ -63,7 +63,7 @@ async def _done(ordeal: Ordeal, process: Process, step: Step, at: int) -> bool:
         raised = True
     await _wait(process)
     refused = raised or FULL in outcomes
-    checkpoint = files.struck.endswith("checkpoint")
+    checkpoint = files.failed == {"db"}
     if checkpoint:
         found.faults[files.struck] += 1
         if refused and step.entries:  # an act may have something to write behind it

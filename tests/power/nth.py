@@ -55,10 +55,11 @@ class NthFault(WatchedFiles):
         self._lasting = lasting
         self._unsynced = False
         self.struck = ""
+        self.failed: set[str] = set()
         self.disarm()
 
     def disarm(self) -> None:
-        """Let everything pass; `struck` still says what was the last to fail."""
+        """Let everything pass; `struck` still says what was the first to fail, `failed` what did."""
         self._flush = self._checkpoint = self._any = 0
         self._failing = False
 
@@ -67,6 +68,7 @@ class NthFault(WatchedFiles):
         self.disarm()
         self._flush, self._checkpoint, self._any = flush, checkpoint, either
         self.struck = ""
+        self.failed.clear()
         self.events.clear()
 
     def happens(self, what: str, file: str) -> None:
@@ -79,7 +81,8 @@ class NthFault(WatchedFiles):
         self._any -= 1
         self._checkpoint -= of_checkpoint
         self._flush -= not of_checkpoint
-        strikes = (
+        # One fault an arming: a checkpoint that was due still may come before the flush or behind.
+        strikes = not self.struck and (
             self._any == 0
             or (of_checkpoint and self._checkpoint == 0)
             or (not of_checkpoint and self._flush == 0)
@@ -89,6 +92,7 @@ class NthFault(WatchedFiles):
             self._failing = self._lasting
             self.events.clear()
         if strikes or self._failing:
+            self.failed.add(file)
             raise self._error()
 
 
