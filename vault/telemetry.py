@@ -112,6 +112,7 @@ def readings(parts: Parts) -> list[Reading]:
                 "purged_parked": "Parked answers whose time was over",
                 "looked_at_parked": "Numbers whose parked answers were decided again",
                 "purged_imprints": "Changes by answers of updaters that can't be undone any more",
+                "damaged": "Cards met, at each turn again, that are due and damaged; page on any",
                 "failures": "Turns cut short",
             },
         ),

@@ -31,6 +31,20 @@ _NEVER: Final = frozenset({"INTERNAL", "INVALID_ARGUMENT", "UNKNOWN"})
 """What no caller hears of a damaged row: nothing is wrong with what it sent, nor with the code."""
 
 
+_CARDS: Final = frozenset({"cards", "card_versions"})
+_TOLD: Final = frozenset(
+    {
+        "DataDamaged",
+        "DataFault",
+        "StoreBroken",
+        "StoreUnavailable",
+        "UnsuitableSqlite",
+        "VaultError",
+    }
+)
+"""What may keep a vault from starting: each is told in one line, and is no surprise."""
+
+
 @dataclass(frozen=True)
 class Came:
     """What came of one flip."""
@@ -51,6 +65,7 @@ def judged(image: Image, came: Came) -> list[str]:
         found.append(f"a caller is told {' and '.join(sorted(wrong))}")
     if came.heard.echoes:
         found.append("a refusal has a card number in it")
+    found += _ended(came)
     if came.flip.field in SEALED:
         found += _sealed(image, came)
     elif came.flip.table == "cards" and came.flip.column is not None:
@@ -77,6 +92,20 @@ def classed(came: Came) -> str:
     if came.heard.told_corrupt:
         return "a parked answer told as corrupt"
     return "no effect on any answer"
+
+
+def _ended(came: Came) -> list[str]:
+    """Return what ended a vault that should not have, or otherwise than it should."""
+    if not came.ended:
+        return []
+    how, _colon, kind = came.ended.partition(": ")
+    column = came.flip.column
+    # What SQLite itself keeps of a row is in brackets: its type, its length, its place in the tree.
+    value = column is not None and not column.name.startswith("(")
+    if value and came.flip.table in _CARDS:
+        return [f"one card's damage ended the vault: {came.ended}"]
+    fine = kind == "StoreBroken" if how == "stopped" else kind in _TOLD
+    return [] if fine else [f"the vault's end was not foreseen: {came.ended}"]
 
 
 def _revealed(image: Image, came: Came) -> list[str]:
@@ -184,10 +213,13 @@ def _rolled_back(came: Came) -> list[str]:
 
 
 def named(came: Came) -> bool:
-    """Tell whether `audit verify` names the row that was hit."""
+    """Tell whether `audit verify` names the row that was hit.
+
+    Or that the audit can't be read: enough where the hit is not a record's own, but what finds it.
+    """
     column = came.flip.column
     if came.unreadable:
-        return True
+        return came.flip.table != "audit" or column is None or column.name.startswith("(")
     if came.report is None or column is None or came.flip.table not in AUDIT:
         return False
     row = column.row

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-from tests.flips.asking import Said, masked_of
+from tests.flips.asking import Heard, Said, masked_of
 from tests.flips.batch import run_batch
 from tests.flips.judge import Came, judged
 from tests.flips.places import SEALED, Flip, Mode
@@ -25,8 +25,9 @@ from vault.adapters.audit_verify import chain_walk
 from vault.adapters.sqlite import faults
 from vault.crypto.blob import HEADER_SIZE, LABEL, Place, RecordKey
 from vault.crypto.checkpoints import PublicKeys
+from vault.domain import soundness
 from vault.rpc import cards_out
-from vault.usecases.decide import context, reveal, sealing
+from vault.usecases.decide import reveal, sealing
 from vault.usecases.ports import DataFault
 
 SEED = "20261"
@@ -162,7 +163,7 @@ def test_a_damaged_column_that_is_the_callers_fault_is_found_out(
     images: Images, try_bits: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for column, owner, name, double in (
-        ("status", context, "damaged", lambda _card: False),
+        ("status", soundness, "damaged", lambda _card: False),
         ("status", faults, "DataDamaged", DataFault),
         ("stored_credentials", faults, "DataDamaged", DataFault),
     ):
@@ -191,6 +192,22 @@ def test_an_echo_and_a_lost_log_are_found_out(images: Images, tmp_path: Path) ->
     assert "what the log lost is not told" in judged(images.running, silent)[0]
     came.heard.echoes = 1
     assert "has a card number in it" in "".join(judged(images.running, came))
+
+
+def test_an_end_that_was_not_foreseen_is_found_out(images: Images, tmp_path: Path) -> None:
+    bench = Bench(images, tmp_path / "trial", SEED)
+    flips = [flip for flip in map(bench.choose, range(2_000)) if flip.mode is Mode.CLOSED]
+    of_a_card = next(flip for flip in flips if flip.field == ("cards", "status"))
+    elsewhere = next(flip for flip in flips if flip.table == "chains")
+    for flip, ended, fine in (
+        (of_a_card, "stopped: StoreBroken", False),
+        (elsewhere, "stopped: StoreBroken", True),
+        (elsewhere, "did not start: DataDamaged", True),
+        (elsewhere, "did not start: TypeError", False),
+        (elsewhere, "stopped: TypeError", False),
+    ):
+        found = judged(images.closed, Came(flip, Heard(), ended))
+        assert any("ended the vault" in each or "not foreseen" in each for each in found) != fine
 
 
 def test_answers_of_two_moments_are_found_out(images: Images, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ class SweepCounts:
     purged_parked: int = 0
     looked_at_parked: int = 0
     purged_imprints: int = 0
+    damaged: int = 0  # cards that were due, and stay: met again at every turn
     not_applied: int = 0  # tried again at the next turn
     failures: int = 0  # turns that a store in trouble cut short
 
@@ -139,8 +140,10 @@ class Sweeper:
         """Read the cards that are as they were stored: nobody can tell what holds another has."""
         if not keys:
             return {}
-        cards, _unread = await read_each(self._ledger.read, keys)
-        return {key: card for key, card in cards.items() if not damaged(card)}
+        cards, unread = await read_each(self._ledger.read, keys)
+        sound = {key: card for key, card in cards.items() if not damaged(card)}
+        self.counts.damaged += len(unread) + len(cards) - len(sound)
+        return sound
 
     async def _purge_requests(self) -> bool:
         before = self._now_us() - self._limits.request_age_us

@@ -79,6 +79,7 @@ class Database:
             if not self._at_work.acquire(blocking=False):
                 return self._snapshot(self._inline, job)
             try:
+                self._refuse_if_broken()  # it may have been the writer's last act
                 return self._snapshot(self._writer, job)
             finally:
                 self._at_work.release()
@@ -201,10 +202,14 @@ async def open_database(
     """Lock, open and migrate a database; close it on exit.
 
     Raises DatabaseInUse where another process serves it, UnsuitableSqlite where this SQLite or
-    file will not do. `broken` is called once, on the event loop, when the database fails.
+    file will not do, StoreBroken where the file is damaged. `broken` is called once, on the event
+    loop, when the database fails.
     """
     with exclusive(path):
-        database = Database(path, vfs, broken, checkpoint_pages)
+        try:
+            database = Database(path, vfs, broken, checkpoint_pages)
+        except apsw.Error as error:
+            raise translated(error) from None
         try:
             yield database
         finally:

@@ -15,7 +15,7 @@ from tests.doubles.vault_files import FileEvent, WatchedFiles
 from tests.doubles.vault_ledger import CHAIN, add, kinds, records, reveal, running, tokenize
 from vault.adapters.engine import Engine
 from vault.adapters.sqlite import database as database_module
-from vault.adapters.sqlite.database import open_database
+from vault.adapters.sqlite.database import Database, open_database
 from vault.adapters.sqlite.open import engine_over, open_sqlite
 from vault.domain.outcome import InDoubt, NotApplied
 from vault.domain.queries import CardQuery
@@ -250,3 +250,28 @@ async def test_a_writer_from_outside_makes_it_unavailable_for_a_while(tmp_path: 
         outside.execute("ROLLBACK")
         outside.close()
         await write(engine)
+
+
+async def test_a_reader_that_was_on_its_way_touches_a_broken_database_no_more(
+    tmp_path: Path,
+) -> None:
+    class BreaksMeanwhile:
+        """The writer's lock, let go of by a flush that broke the database."""
+
+        def __init__(self, database: Database) -> None:
+            self._database = database
+
+        def acquire(self, *, blocking: bool) -> bool:
+            self._database._break(StoreBroken("meanwhile"))
+            return not blocking
+
+        def release(self) -> None:
+            """Give it back."""
+
+    def touched(_db: apsw.Connection) -> None:
+        raise AssertionError("a read of a broken database")
+
+    async with open_database(tmp_path / "vault.db") as database:
+        database._at_work = BreaksMeanwhile(database)  # type: ignore[assignment]
+        with pytest.raises(StoreBroken):
+            database.read(touched)

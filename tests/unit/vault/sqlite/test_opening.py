@@ -28,6 +28,7 @@ from vault.adapters.sqlite.writing import (
     ADD_VERSIONS,
 )
 from vault.domain.queries import CardQuery
+from vault.usecases.ports import StoreBroken
 
 HOLDER = """
 import sys
@@ -126,6 +127,18 @@ async def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
         await add_cards(engine, a_card("tok_1"))
     async with open_sqlite(tmp_path / "vault.db") as engine:
         assert await engine.reader.list_cards(CardQuery("demo", 10)) == [a_card("tok_1")]
+
+
+async def test_a_damaged_file_is_told_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "vault.db"
+    async with open_database(path):
+        pass
+    content = bytearray(path.read_bytes())
+    content[100:108] = bytes(8)  # the header of the schema's first page
+    path.write_bytes(content)
+    with pytest.raises(StoreBroken, match="CorruptError"):
+        async with open_database(path):
+            raise AssertionError("it is served")
 
 
 def test_migrating_again_changes_nothing_and_a_newer_schema_is_refused(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def bench() -> Bench:
     return Bench()
 
 
+async def test_a_damaged_card_that_is_due_stays_and_is_counted(bench: Bench) -> None:
+    sound, hit = bench.card("a"), bench.card("b")
+    bench.ledger.cards[hit] = bench.ledger.cards[hit]._replace(status="DELETEE")
+    bench.housekeeping.due = [sound, hit]
+    await bench.sweeper.sweep()
+    assert [entry.intent for entry in bench.ledger.entries] == [EraseCard("a")]
+    assert bench.sweeper.counts.damaged == 1
+
+
 async def test_expired_cards_are_erased_in_their_tenants_name(bench: Bench) -> None:
     bench.housekeeping.due = [bench.card("a", tenant="acme"), bench.card("b", tenant="bolt")]
     await bench.sweeper.sweep()
