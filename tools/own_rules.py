@@ -33,6 +33,7 @@ MESSAGES = frozenset(
 MAY_BE_TEXT = frozenset({"message", "details"})
 PRINTERS = frozenset({"str", "repr", "format", "print", "ascii"})
 LOGGERS = frozenset({"log", "logger", "logging"})
+LOGGER_MAKERS = frozenset({"bind", "get_logger", "getLogger", "new"})
 LEVELS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )
@@ -106,7 +107,7 @@ def makes_text(node: ast.AST) -> TypeGuard[ast.expr | ast.stmt]:
         case ast.Call(func=ast.Attribute(attr="__str__" | "__repr__" | "__format__", value=value)):
             return _is_message(value)
         case ast.Call(func=ast.Attribute(attr=level, value=logger)) if level in LEVELS:
-            return _name_of(logger).lstrip("_").lower() in LOGGERS and _any_message(node)
+            return _is_logger(logger) and _any_message(node)
         case ast.FormattedValue(value=value):
             return _is_message(value)
         case ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod(), right=right):
@@ -116,6 +117,13 @@ def makes_text(node: ast.AST) -> TypeGuard[ast.expr | ast.stmt]:
         case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
             return name in PROTO_PRINTERS
     return False
+
+
+def _is_logger(value: ast.expr) -> bool:
+    match value:
+        case ast.Call(func=made):  # structlog.get_logger().info(…), log.bind(…).info(…)
+            return _name_of(made) in LOGGER_MAKERS
+    return _name_of(value).lstrip("_").lower() in LOGGERS
 
 
 def _any_message(call: ast.Call) -> bool:
