@@ -52,6 +52,8 @@ def channel_options() -> tuple[tuple[str, str | int], ...]:
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.max_receive_message_length", MESSAGE_LIMIT),
         ("grpc.max_send_message_length", MESSAGE_LIMIT),
+        # Else what is larger than 256 KiB is not kept, and so never tried again.
+        ("grpc.per_rpc_retry_buffer_size", MESSAGE_LIMIT + (64 << 10)),
         # Not below 5 minutes: the server counts closer pings as abuse and hangs up.
         ("grpc.keepalive_time_ms", 330_000),
         ("grpc.keepalive_timeout_ms", 20_000),

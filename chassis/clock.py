@@ -36,6 +36,9 @@ class UnhurriedClock:
     It is never ahead of the host's, nor of its own pace since it was made: after a step forward it
     goes on as before, until the step has stood for a day. Then it was a correction, and is taken
     over. A step back is followed at once. What a process meets at its start it has to believe.
+
+    Whoever stamps what is erased by this clock takes `host_us`: a step back that is set right
+    again before anybody looks would not be seen, and what was stamped meanwhile be too old.
     """
 
     __slots__ = ("_at_us", "_clock", "_host_us", "_seen", "_since")
@@ -58,3 +61,8 @@ class UnhurriedClock:
         self._at_us = host_us if believed else min(host_us, self._at_us + passed_us)
         self._host_us, self._seen = host_us, seen
         return self._at_us
+
+    def host_us(self) -> int:
+        """Return the host's time, having taken note of it."""
+        self.now_us()
+        return self._host_us

@@ -22,6 +22,7 @@ FIELDS: Final = frozenset(
         *("method", "code", "reason", "tenant", "principal", "permission", "purpose", "origin"),
         *("error_type", "error_causes", "frames", "problem", "signal", "phase", "state"),
         *("count", "size", "duration_ms", "attempt", "port", "address", "not_after"),
+        *("partition", "lease", "chain", "role"),
         *("trace_id", "span_id", "dropped"),
     }
 )

@@ -1,15 +1,18 @@
 """The command `cardvault-updater` (= `python -m updater`)."""
 
 from chassis.runtime import forbid_core_dumps, prepare_environment
+from chassis.uncaught import tell_without_text
 
 
 def main() -> None:
     """Run the command line. gRPC's own tracing is off before anything imports it.
 
-    No command leaves a core file: `import` and `scan` hold card numbers as `serve` does.
+    No command leaves a core file, nor a traceback with what an exception quotes: `import` and
+    `scan` hold card numbers as `serve` does.
     """
     prepare_environment()
     forbid_core_dumps()
+    tell_without_text()
     from updater.cli.commands import updater  # noqa: PLC0415 - after the environment is safe
 
     updater()

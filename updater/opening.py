@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from chassis.channel import open_channel
-from chassis.clock import SystemClock
+from chassis.clock import Clock, SystemClock, UnhurriedClock
 from chassis.tracing.open import Tracing
 from updater.adapters.engine import Bench, Engine
 from updater.adapters.exchange_directory import ExchangeDirectory
@@ -24,7 +24,6 @@ from updater.domain.errors import StoreBroken
 from updater.stores import open_engine
 from updater.usecases.assembly import ChannelPorts, Ports, Settings, Stores, Updater, assemble
 from updater.usecases.channel import Channel
-from updater.usecases.ports import Clock
 from updater.usecases.ports_exchange import Cipher
 
 ENROLMENT: Final = "enrol"
@@ -45,6 +44,9 @@ async def open_updater(
     sharing: bool = True,
 ) -> AsyncIterator[Updater]:
     """Open everything but the server; not `sharing`: for all work at once. Raises UpdaterError."""
+    # A host's clock that is set forward must not make us delete files, give up on answers, or ask
+    # again: that is billed, and what was asked in the future would not be asked for as long.
+    unhurried = UnhurriedClock(clock or SystemClock())
     async with AsyncExitStack() as stack:
         marks = load_marks(config.exchange_keys)
         ciphers = [load_cipher(each.exchange_keys) for each in config.channel_settings]
@@ -58,11 +60,11 @@ async def open_updater(
             stores=for_calls(engine),
             requests=engine.requests,
             marks=marks,
-            clock=clock or SystemClock(),
+            clock=unhurried,
             outbox=engine.outbox,
         )
         several = zip(config.made_channels, config.channel_settings, ciphers, strict=True)
-        channels = [_ports(engine, *each) for each in several]
+        channels = [_ports(engine, unhurried, *each) for each in several]
         settings = Settings(
             tenants=config.tenants,
             answer_timeout=config.answer_timeout,
@@ -97,8 +99,12 @@ def for_work(bench: Bench) -> Stores:
 
 
 def _ports(
-    engine: Engine, channel: Channel, settings: ChannelSettings, cipher: Cipher
+    engine: Engine,
+    clock: UnhurriedClock,
+    channel: Channel,
+    settings: ChannelSettings,
+    cipher: Cipher,
 ) -> ChannelPorts:
     stores = for_work(engine.bench(work_of(channel.name)))
-    exchange = ExchangeOnDuty(ExchangeDirectory(settings.exchange_directory), stores.duty)
-    return ChannelPorts(channel, stores, cipher, exchange)
+    directory = ExchangeDirectory(settings.exchange_directory, clock)
+    return ChannelPorts(channel, stores, cipher, ExchangeOnDuty(directory, stores.duty))

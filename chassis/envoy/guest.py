@@ -27,6 +27,7 @@ from chassis.envoy.gate import Gate, Scope, Send
 from chassis.envoy.launch import HANDOVER, SIGNALS
 from chassis.failures import describe
 from chassis.runtime import forbid_core_dumps, settle
+from chassis.uncaught import tell_without_text
 
 _log = structlog.get_logger("chassis.envoy")
 _LISTEN_S: Final = 10.0
@@ -84,6 +85,7 @@ class Guest:
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._wait, args=(loop,), name="signals", daemon=True).start()
         forbid_core_dumps()
+        tell_without_text()
         settle()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._run())

@@ -150,7 +150,9 @@ class EventRelay:
                     wait = min(wait * 2, self._limits.last_retry_s)
         except (SinkFenced, LeaseLost) as error:
             self.counts.fenced += 1
-            _log.warning("partition lost", partition=lease.partition, kind=type(error).__name__)
+            _log.warning(
+                "partition lost", partition=lease.partition, error_type=type(error).__name__
+            )
             with suppress(*self._passing):
                 # If it is still ours, whoever takes it next opens the sink anew, and so may we.
                 await self._outbox.give_back(lease)
@@ -177,4 +179,6 @@ class EventRelay:
     def _failed(self, what: str, error: Exception, *, first: bool = True) -> None:
         self.counts.failures += 1
         if first:  # of several in a row
-            _log.warning("events wait", at=what, kind=type(error).__name__, reason=str(error))
+            _log.warning(
+                "events wait", phase=what, error_type=type(error).__name__, reason=str(error)
+            )

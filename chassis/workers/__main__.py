@@ -15,6 +15,7 @@ import structlog
 from chassis.endings import leaves, said
 from chassis.logs import configure_logs
 from chassis.runtime import forbid_core_dumps
+from chassis.uncaught import tell_without_text
 from chassis.workers.plan import Plan
 from chassis.workers.supervisor import Supervisor
 
@@ -34,6 +35,7 @@ async def supervise(plan: Plan) -> int:
 def main() -> int:
     """Read the plan and run it."""
     forbid_core_dumps()
+    tell_without_text()
     plan = Plan.from_json(sys.argv[1])
     configure_logs(service=plan.service, level=plan.log_level)
     try:

@@ -114,7 +114,9 @@ class Slot:
             except OSError as error:
                 if not self.proven.is_set():
                     raise
-                _log.error("worker not started", worker=self.number, kind=type(error).__name__)
+                _log.error(
+                    "worker not started", worker=self.number, error_type=type(error).__name__
+                )
                 await asyncio.sleep(self._pace.last_pause)
             else:
                 self.children.add(child)

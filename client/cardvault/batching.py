@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from cardvault.deadlines import Deadlines
 from cardvault.failures import CallFailed, broken, closed, expired, misunderstood, overloaded
@@ -37,6 +37,9 @@ class Limits:
     A batch has up to `batch_calls` calls and `batch_bytes` bytes; `batches` are under way at a
     time. 64 calls fit into the vault's reply however large their cards are, and into one of its
     commits. Further calls wait: `waiting_calls` of them, of `waiting_bytes` bytes together.
+
+    Calls that go alone never wait, nor do `batches` count them; `waiting_calls` and `waiting_bytes`
+    bound how many of them are under way, beside those that wait for a batch.
     """
 
     batch_calls: int = 64
@@ -67,11 +70,17 @@ class Item:
         return len(self.content)
 
 
-class Answers(NamedTuple, Generic[T]):
-    """What a batch was answered: one per call, in order; the first ones only if `truncated`."""
+class Answers(Generic[T]):
+    """What a batch was answered: one per call, in order; the first ones only if `truncated`.
 
-    each: Sequence[T | CallFailed]
-    truncated: bool = False
+    Without a telling `repr`, as `Item`: revealed cards are in it.
+    """
+
+    __slots__ = ("each", "truncated")
+
+    def __init__(self, each: Sequence[T | CallFailed], truncated: bool = False) -> None:  # noqa: FBT001, FBT002
+        self.each: Final = each
+        self.truncated: Final = truncated
 
 
 Send = Callable[[bytes, Sequence[Item], float | None], Coroutine[Any, Any, Answers[T]]]
@@ -199,7 +208,9 @@ class Batcher(Generic[T]):
         """Let go of a call that nobody waits for any more."""
         batch = call.batch
         if batch is None:
-            lane = self._lanes[call.item.key]
+            lane = self._lanes.get(call.item.key)
+            if lane is None or call not in lane:
+                return  # taken out of the line, or cut off, before its caller woke up
             del lane[call]
             self._forget_waiting(call)
             if not lane:
@@ -248,10 +259,12 @@ class Batcher(Generic[T]):
         taken: list[_Waiting[T]] = []
         while lane and len(taken) < most:
             call, _ = lane.popitem(last=False)
-            if call.ends <= now:  # its timer is late
+            given_up = call.answer.done()  # cancelled, and its caller has not woken up yet
+            if given_up or call.ends <= now:  # or its timer is late
                 self._forget_waiting(call)
                 self._deadlines.forget(call)
-                call.answer.set_exception(expired())
+                if not given_up:
+                    call.answer.set_exception(expired())
                 continue
             room -= len(call.item) + ITEM_BYTES
             if room < 0 and taken:

@@ -11,17 +11,18 @@ tries a call again: gRPC does, as the service config says, and request ids make 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from cardvault import channel_options
+from cardvault.alone import Alone
 from cardvault.batching import Batcher, Item, Limits
-from cardvault.failures import CallFailed, closed, failure_of_call, overloaded
+from cardvault.failures import CallFailed
 from cardvault.methods import DETOKENIZE, GET_CARD, TOKENIZE, Metadata, Method, fits, sender
 from cardvault.vault.v1.reveal_service_pb2 import DetokenizeRequest, DetokenizeResponse
 from cardvault.vault.v1.vault_service_pb2 import (
@@ -51,49 +52,24 @@ class _Calls(Generic[Q, R]):
     ) -> None:
         self._pack: Final = method.pack
         self._limits: Final = limits
-        self._metadata: Final = metadata
         self._batcher: Final = Batcher[R](
             sender(channel, method, metadata), limits, abandon=method.read_only
         )
-        self._single: Final[Callable[..., Awaitable[R]]] = channel.unary_unary(
+        single: Callable[..., Any] = channel.unary_unary(
             method.single, response_deserializer=method.response.FromString
         )
-        self._alone: Final[set[asyncio.Future[None]]] = set()
-        self._closed = False
+        self._alone: Final = Alone[R](single, metadata, limits)
 
     async def make(self, request: Q, timeout: float | None) -> R:  # noqa: ASYNC109 - gRPC's word
         """Make one call. Raises CallFailed."""
         item = self._pack(request)
         if item is not None and fits(item, self._limits):
             return await self._batcher.call(item, timeout)
-        return await self._make_alone(Item(request.SerializeToString()), timeout)
-
-    async def _make_alone(self, item: Item, timeout: float | None) -> R:  # noqa: ASYNC109 - gRPC's
-        if self._closed:
-            raise closed()
-        if len(self._alone) >= self._limits.waiting_calls:
-            raise overloaded()
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._alone.add(over)
-        try:
-            return await self._single(item.content, timeout=timeout, metadata=self._metadata)
-        except grpc.aio.AioRpcError as error:
-            raise failure_of_call(error) from None
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise closed() from None  # gRPC's word for a channel that was closed meanwhile
-        finally:
-            self._alone.discard(over)
-            over.set_result(None)
+        return await self._alone.call(Item(request.SerializeToString()), timeout)
 
     async def close(self, *, drain: bool) -> None:
-        """Take no more calls; with `drain`, wait for those that are under way."""
-        self._closed = True
-        await self._batcher.close(drain=drain)
-        if drain and self._alone:
-            await asyncio.wait(self._alone)
+        """Take no more calls; with `drain`, wait for those that are under way, else end them."""
+        await asyncio.gather(self._batcher.close(drain=drain), self._alone.close(drain=drain))
 
 
 class Vault:
@@ -153,8 +129,8 @@ class Vault:
     async def close(self, *, drain: bool = True) -> None:
         """Take no more calls, and end those that there are: CallFailed says CANCELLED to new ones.
 
-        With `drain` they are waited for, each until its deadline; without it those in batches fail
-        with CANCELLED. Safe to repeat. The channel stays open.
+        With `drain` they are waited for, each until its deadline; without it, or when the wait is
+        cancelled, they fail with CANCELLED. Safe to repeat. The channel stays open.
         """
         every = (self._tokenize, self._get_card, self._detokenize)
         await asyncio.gather(*(each.close(drain=drain) for each in every))

@@ -51,10 +51,10 @@ class Load:
     def __init__(self, app: Vault, psp: Vault) -> None:
         self._vault: Final = VaultServiceStub(app.channel)
         self._calls: Final[dict[tuple[str, str], Call]] = {
-            (PLAIN, "Tokenize"): _plain_tokenize(self._vault),
-            (PLAIN, "Detokenize"): _plain_detokenize(RevealServiceStub(psp.channel)),
-            (BATCHING, "Tokenize"): _batching_tokenize(app),
-            (BATCHING, "Detokenize"): _batching_detokenize(psp),
+            (PLAIN, "Tokenize"): _tokenize(self._vault.Tokenize),
+            (PLAIN, "Detokenize"): _detokenize(RevealServiceStub(psp.channel).Detokenize),
+            (BATCHING, "Tokenize"): _tokenize(app.tokenize),
+            (BATCHING, "Detokenize"): _detokenize(psp.detokenize),
         }
         self._requests = Requests([], 0)
 
@@ -107,33 +107,17 @@ async def _lane(call: Call, requests: Iterator[Any], until: float, done: Done) -
         done.failed += not right
 
 
-def _plain_tokenize(stub: Any) -> Call:
+def _tokenize(method: Callable[..., Awaitable[Any]]) -> Call:
     async def call(request: TokenizeRequest) -> bool:
-        reply = await stub.Tokenize(request, timeout=CALL_TIMEOUT_S)
+        reply = await method(request, timeout=CALL_TIMEOUT_S)
         return bool(reply.created and reply.card.last4 == request.card.number[-4:])
 
     return call
 
 
-def _plain_detokenize(stub: Any) -> Call:
+def _detokenize(method: Callable[..., Awaitable[Any]]) -> Call:
     async def call(request: DetokenizeRequest) -> bool:
-        reply = await stub.Detokenize(request, timeout=CALL_TIMEOUT_S)
-        return bool(reply.masked.token == request.token and reply.card.number)
-
-    return call
-
-
-def _batching_tokenize(vault: Vault) -> Call:
-    async def call(request: TokenizeRequest) -> bool:
-        reply = await vault.tokenize(request, timeout=CALL_TIMEOUT_S)
-        return bool(reply.created and reply.card.last4 == request.card.number[-4:])
-
-    return call
-
-
-def _batching_detokenize(vault: Vault) -> Call:
-    async def call(request: DetokenizeRequest) -> bool:
-        reply = await vault.detokenize(request, timeout=CALL_TIMEOUT_S)
+        reply = await method(request, timeout=CALL_TIMEOUT_S)
         return bool(reply.masked.token == request.token and reply.card.number)
 
     return call

@@ -28,9 +28,13 @@ def issue(
     sans: Sequence[x509.GeneralName],
     *,
     ended: bool = False,
+    starts: timedelta = timedelta(days=-3),
     lasts: timedelta = timedelta(days=1),
 ) -> TlsFiles:
-    """Sign a client certificate with the directory's CA, optionally one that has expired."""
+    """Sign a certificate with the directory's CA, optionally one that has expired.
+
+    It is valid from `starts` to `lasts`, both from now on.
+    """
     ca = x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes())
     ca_key = load_pem_private_key((directory / "ca.key").read_bytes(), password=None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
@@ -43,7 +47,7 @@ def issue(
         .issuer_name(ca.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=3))
+        .not_valid_before(now + starts)
         .not_valid_after(now + end)
     )
     if sans:

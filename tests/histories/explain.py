@@ -45,9 +45,10 @@ class Finding(NamedTuple):
 def check(card: str, ops: Sequence[Op]) -> Finding | None:
     """Return what is wrong with a card's history, if no order explains it."""
     verdict = judge(ops)
-    if verdict.linearizable or verdict.blocked is None:
+    if verdict.linearizable:
         return None
     blocked = verdict.blocked
+    assert blocked is not None, "no order, and no answer that none gets past"
     _after, expected = answer(verdict.state, blocked.ask)
     assert blocked.said is not None
     prefix = sum(op.asked <= (blocked.answered or 0) for op in ops)

@@ -9,10 +9,12 @@ from typing import Final
 
 import pytest
 
+from tests.histories import explain
 from tests.histories.grounds import GROUNDS, Ground, play
 from tests.histories.planting import planted
 from tests.histories.plants import Plant
 from tests.histories.plants_answers import PLANTS
+from tests.histories.search import Verdict
 
 SEED: Final = "20261122"
 OPERATIONS: Final = {
@@ -46,3 +48,11 @@ def test_a_planted_fault_is_caught_and_named(plant: type[Plant]) -> None:
     caught = asyncio.run(planted(plant, SEED))
     assert caught.struck, f"seed {SEED}: it had no occasion"
     assert caught.by(plant), f"seed {SEED}: {caught.found or 'not seen'}"
+
+
+def test_a_history_without_an_order_never_passes_for_want_of_an_explanation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(explain, "judge", lambda _ops: Verdict(linearizable=False, steps=1))
+    with pytest.raises(AssertionError, match="no order"):
+        explain.check("a card", [])

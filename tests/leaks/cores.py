@@ -84,9 +84,9 @@ def children_of(pid: int) -> list[int]:
     return [int(each) for each in listed]
 
 
-def owner_of_memory(pid: int) -> int:
-    """Return whose `/proc/PID/environ` is: root's, whoever runs it, if it can't be dumped."""
-    return Path(f"/proc/{pid}/environ").stat().st_uid
+def working_directory(pid: int) -> Path:
+    """Return where a process is: a core file would be put there."""
+    return Path(f"/proc/{pid}/cwd").readlink()
 
 
 def core_limits(pid: int) -> list[str]:

@@ -6,7 +6,6 @@ Meanwhile nothing is put into temporary files, not even into such as have no nam
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,68 +20,25 @@ from tests.doubles.rpc_canary import Canaries
 from tests.doubles.rpc_requests import card_for, good_request
 from tests.doubles.rpc_wire import send, short, vault_routes
 from tests.doubles.vault_site import VaultSite, vault_site
+from tests.leaks.places import unnamed_files
+from tests.leaks.port_methods import BEHIND, CALLED, broken, listed, methods
 from vault.adapters.memory_codes import MemorySecurityCodes
 from vault.usecases import ports
 
 NUMBER: Final = test_pan(Brand.VISA, 9_753_110)
 CANARIES: Final = Canaries((NUMBER,))
 
-CALLED: Final[Mapping[str, tuple[str, ...]]] = {
-    "Ledger": ("apply", "read"),
-    "CardReader": ("cards", "list_cards", "versions"),
-    "FileReader": ("changed_by", "parked_by"),
-    "AuditStore": ("audit_rows", "audit_reach", "checkpoints", "last_checkpoint"),
-    "SecurityCodes": ("put", "exists", "take"),
-    "Keyring": ("warm",),
-}
-"""What handlers call themselves."""
-BEHIND: Final[Mapping[str, tuple[str, ...]]] = {
-    # Of a flush: anything unexpected ends the ledger and the process (tests/unit/vault).
-    "Store": ("read", "write"),
-    "Keyring": ("peek",),
-    "EventEncoder": ("__call__",),
-    # Of the keyring, whose failures are VaultErrors.
-    "KeyStore": ("data_keys", "add_data_keys"),
-    "Kms": ("kek", "wrap", "unwrap"),
-    # Of work beside the calls.
-    "CardReader": ("editions",),
-    "Housekeeping": (
-        *("erasable", "purgeable_versions", "purge_requests", "purge_answers"),
-        *("parked_due", "purge_parked", "purge_imprints"),
-    ),
-    "AuditStore": ("open_chains", "abandoned_chains", "chain_records", "add_checkpoint"),
-    # Of the cache, which never raises by contract.
-    "SealedViews": ("away", "get", "put"),
-}
-"""What is called behind the ledger or beside the calls."""
-
-
-def methods() -> set[tuple[str, str]]:
-    """Return every method of every port."""
-    found = set()
-    for name, port in vars(ports).items():
-        if inspect.isclass(port) and getattr(port, "_is_protocol", False):
-            own = [each for each in vars(port) if each == "__call__" or not each.startswith("_")]
-            found |= {(name, each) for each in own}
-    return found
-
 
 def test_every_method_of_every_port_is_in_a_table() -> None:
-    listed = [(port, each) for of in (CALLED, BEHIND) for port, them in of.items() for each in them]
-    assert len(listed) == len(set(listed))
-    assert set(listed) == methods()
-
-
-class Broken(Exception):
-    """What a driver might raise."""
+    found = listed(CALLED, BEHIND)
+    assert len(found) == len(set(found))
+    assert set(found) == methods(ports)
+    assert len(found) > 35
 
 
 def _raise(*_args: Any, **_more: Any) -> Any:
     number = NUMBER  # in the frame, as a caller's request is
-    try:
-        raise ValueError(f"bad value: {number}")
-    except ValueError as cause:
-        raise Broken(f"the row was ({number})", number) from cause
+    raise broken(number)
 
 
 def _targets(site: VaultSite) -> Mapping[str, type]:
@@ -121,7 +77,7 @@ async def test_no_port_that_raises_makes_a_number_known(
                                 leaks.append(f"{port}.{name}: {short(route)}")
                             if answer.code == "INTERNAL":
                                 met.add((port, name))
-            unnamed = _unnamed_files()
+            unnamed = unnamed_files(CANARIES)
     assert (leaks, unnamed) == ([], [])
     assert leaks == []
     assert {("Ledger", "apply"), ("CardReader", "list_cards"), ("AuditStore", "audit_rows")} <= met
@@ -131,21 +87,8 @@ async def test_no_port_that_raises_makes_a_number_known(
     assert list(temporary.iterdir()) == []
 
 
-def _unnamed_files() -> list[str]:
-    """Return the open files that no directory names any more, and that hold a canary."""
-    found = []
-    for each in Path("/proc/self/fd").iterdir():
-        try:
-            target = str(each.readlink())
-        except OSError:
-            continue  # the listing's own
-        if target.endswith(" (deleted)") and target.startswith("/"):
-            found += [target] if CANARIES.found_in(each.read_bytes()) else []
-    return found
-
-
 def test_the_search_finds_a_file_without_a_name() -> None:
     with tempfile.TemporaryFile() as file:
         file.write(NUMBER.encode())
         file.flush()
-        assert len(_unnamed_files()) == 1
+        assert len(unnamed_files(CANARIES)) == 1

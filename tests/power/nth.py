@@ -59,7 +59,7 @@ class NthFault(WatchedFiles):
         self.disarm()
 
     def disarm(self) -> None:
-        """Let everything pass; `struck` still says what was the first to fail, `failed` what did."""
+        """Let everything pass; `struck` still says what failed first, and `failed` which files."""
         self._flush = self._checkpoint = self._any = 0
         self._failing = False
 

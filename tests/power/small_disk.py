@@ -27,6 +27,8 @@ FULL: Final = NotApplied(Reason.STORAGE_FULL)
 SIZE_MIB: Final = 12
 _STEPS: Final = 400  # that a disk with some KiB left may take at most
 _LEFT: Final = 60_000  # bytes that are left at most
+_MOUNTED: Final = "mounted"  # what is said before anything of ours runs
+_TIMEOUT_S: Final = 600.0
 
 
 @dataclass
@@ -41,24 +43,35 @@ class Filled:
 
 
 def in_small_disk(seed: str, rounds: int, directory: Path) -> Filled:
-    """Fill a small disk so often; `unable` says why where this machine lets nobody mount one."""
+    """Fill a small disk so often; `unable` says why where this machine lets nobody mount one.
+
+    Whatever goes wrong behind the mount is the vault's: a violation.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     script = (
-        f'mount -t tmpfs -o size={SIZE_MIB}m,mode=700 cardvault "$1" && '
+        f'mount -t tmpfs -o size={SIZE_MIB}m,mode=700 cardvault "$1" && echo {_MOUNTED} && '
         'exec "$2" -m tests.power.small_disk "$1" "$3" "$4"'
     )
     command = ["unshare", "-m", "sh", "-c", script, "sh", str(directory), sys.executable]
     try:
         done = subprocess.run(
-            [*command, seed, str(rounds)], capture_output=True, text=True, timeout=600, check=False
+            [*command, seed, str(rounds)],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
         )
     except FileNotFoundError:
         return Filled(unable="there is no unshare here")
+    except subprocess.TimeoutExpired:
+        return Filled(violations=[f"it took longer than {_TIMEOUT_S:.0f} s"])
+    mounted, _, said = done.stdout.partition("\n")
+    if mounted != _MOUNTED:
+        return Filled(unable=f"no tmpfs could be mounted: {done.stderr.strip()[:100]}")
     if done.returncode == 0:
-        return Filled(**json.loads(done.stdout))
-    if "Traceback" in done.stderr:
-        return Filled(violations=[f"the vault died: {done.stderr.splitlines()[-1][:200]}"])
-    return Filled(unable=f"no tmpfs could be mounted: {done.stderr.strip()[:100]}")
+        return Filled(**json.loads(said))
+    last = done.stderr.strip().rpartition("\n")[2].partition(":")[0]  # the exception's name
+    return Filled(violations=[f"the vault ended with {done.returncode}: {last[:100]}"])
 
 
 class Ballast:

@@ -27,8 +27,8 @@ from tests.proof.neighbour_watch import Trial, Watch, plain_channel, reading
 
 CUSTOMERS: Final = 3
 COLD: Final = "cold "
-_TOKEN: Final = "hvs.of-tests"
-_KEY: Final = "transit/cards"
+TOKEN: Final = "hvs.of-tests"
+KEY: Final = "transit/cards"
 _REFUSED: Final = frozenset({"KEY_SERVICE_UNAVAILABLE"})
 _STORM: Final = 1.2
 _BUDGET: Final = 8
@@ -109,17 +109,10 @@ def run_trial(seed: str, volume: int, directory: Path, tell: Callable[[str], Non
 async def _run(seed: str, volume: int, directory: Path, tell: Callable[[str], None]) -> Trial:
     trial, clock = Trial(seed), JumpingClock()
     watch = Watch(trial, tell)
-    tenants = ["demo", *(f"cold-{number}" for number in range(volume))]
-    named = f"tenants: [{', '.join(tenants)}]"
-    root = '"spiffe://demo/root"}, tenants: [demo]'
-    (directory / "policy.yaml").write_text(
-        POLICY.replace(root, root.replace("tenants: [demo]", named))
-    )
-    token = directory / "token"
-    token.write_text(_TOKEN)
-    token.chmod(0o400)
+    make_policy(directory, volume)
+    token = make_token(directory)
     with _service() as (door, server):
-        key = f"vault-transit:{door.url}/{_KEY}"
+        key = f"vault-transit:{door.url}/{KEY}"
         async with (
             vault_site(directory, clock=clock, kms_key=key, kms_token_file=token) as site,
             AsyncExitStack() as stack,
@@ -141,11 +134,29 @@ async def _run(seed: str, volume: int, directory: Path, tell: Callable[[str], No
     return trial
 
 
+def make_policy(directory: Path, cold: int) -> None:
+    """Write a policy for so many tenants beside the first, each to be called when it is cold."""
+    tenants = ["demo", *(f"cold-{number}" for number in range(cold))]
+    named = f"tenants: [{', '.join(tenants)}]"
+    root = '"spiffe://demo/root"}, tenants: [demo]'
+    (directory / "policy.yaml").write_text(
+        POLICY.replace(root, root.replace("tenants: [demo]", named))
+    )
+
+
+def make_token(directory: Path) -> Path:
+    """Write the token that the key service takes."""
+    token = directory / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o400)
+    return token
+
+
 @contextmanager
 def _service() -> Iterator[tuple[Door, TransitServer]]:
     with transit_server() as server, door_to(server.url, dict(VAULT_ANSWERS)) as door:
-        server.keys[_KEY] = TransitKey()
-        server.allow(_TOKEN, _KEY)
+        server.keys[KEY] = TransitKey()
+        server.allow(TOKEN, KEY)
         yield door, server
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -62,10 +62,24 @@ class Server:
 
 def run_trial(seed: str, volume: int, directory: Path, tell: Callable[[str], None]) -> Trial:
     """Do `volume` faults, one after the other; `found` names every broken promise."""
-    return asyncio.run(_run(seed, volume, directory, tell))
+    plan = [(kind, None) for kind in planned(seed, volume)]
+    return asyncio.run(_run(seed, plan, directory, tell))
 
 
-async def _run(seed: str, volume: int, directory: Path, tell: Callable[[str], None]) -> Trial:
+def run_pauses(
+    seed: str, lengths: Sequence[float], directory: Path, tell: Callable[[str], None]
+) -> Trial:
+    """Stop it as often, for so many seconds each; `found` names every broken promise."""
+    plan = [(RedisFault.PAUSED, seconds) for seconds in lengths]
+    return asyncio.run(_run(seed, plan, directory, tell))
+
+
+async def _run(
+    seed: str,
+    plan: Sequence[tuple[RedisFault, float | None]],
+    directory: Path,
+    tell: Callable[[str], None],
+) -> Trial:
     trial = Trial(seed)
     watch = Watch(trial, tell)
     server = Server(directory)
@@ -80,8 +94,8 @@ async def _run(seed: str, volume: int, directory: Path, tell: Callable[[str], No
             ops = f"127.0.0.1:{site.running.ops_port}"
             striker = _Striker(watch, server, stubs, ops, seed)
             async with watch.calling(_callers(watch, stubs, seed)):
-                for number, kind in enumerate(planned(seed, volume)):
-                    await striker.fault(kind, random.Random(f"{seed}/fault/{number}"))
+                for number, (kind, lasts_s) in enumerate(plan):
+                    await striker.fault(kind, random.Random(f"{seed}/fault/{number}"), lasts_s)
                     if trial.found:
                         break
             watch.settle()
@@ -118,11 +132,13 @@ class _Striker:
         self._prober: Final = Customer(watch, stubs, random.Random(f"{seed}/prober"))
         self._codes: Final = CodeCustomer(watch, stubs, random.Random(f"{seed}/code prober"))
 
-    async def fault(self, kind: RedisFault, chance: random.Random) -> None:
-        """Do one; returns when all works again."""
+    async def fault(
+        self, kind: RedisFault, chance: random.Random, lasts_s: float | None = None
+    ) -> None:
+        """Do one, for so long or for as long as chance has it; returns when all works again."""
         await asyncio.sleep(chance.uniform(0.2, 0.5))
         fault = self._watch.judge.strike(Fault(kind, time.monotonic(), kind.explains))
-        await asyncio.to_thread(self._meet, kind, chance)
+        await asyncio.to_thread(self._meet, kind, chance, lasts_s)
         fault.healed = time.monotonic()
         hits = await reading(self._ops, _HITS)
 
@@ -137,9 +153,9 @@ class _Striker:
 
         await self._watch.recover(fault, works)
 
-    def _meet(self, kind: RedisFault, chance: random.Random) -> None:
+    def _meet(self, kind: RedisFault, chance: random.Random, given_s: float | None) -> None:
         """Strike, hold and heal. Blocks."""
-        running, lasts_s = self._server.running, hold_s(chance)
+        running, lasts_s = self._server.running, given_s or hold_s(chance)
         if kind is RedisFault.KILLED:
             running.kill()
             time.sleep(lasts_s)

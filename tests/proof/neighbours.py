@@ -19,10 +19,11 @@ from typing import Final, cast
 
 import structlog
 
-from tests.proof.neighbour_judge import MOST_VIOLATIONS, RECOVERY_S
+from tests.proof.ended import Ended, ended_by, result_or_end
+from tests.proof.neighbour_judge import RECOVERY_S
 from tests.proof.neighbour_watch import Trial
 from tests.proof.parts import Say
-from tests.proof.report import Row
+from tests.proof.report import Row, with_shortfall
 from tools.running.guardian import end_with
 
 _SAY_S: Final = 60.0
@@ -64,26 +65,36 @@ NEIGHBOURS: Final = (
 def prove(seed: int, volume: int, scratch: Path, say: Say) -> list[Row]:
     """Do `volume` faults of each neighbour."""
     trials = run_trials(seed, volume, scratch, say)
-    return [_row(each, trials[each.name]) for each in NEIGHBOURS]
+    return [row_of(each, trials[each.name], volume) for each in NEIGHBOURS]
 
 
 def run_trials(seed: int, volume: int, scratch: Path, say: Say) -> dict[str, Trial]:
-    """Run all trials and wait for them; return each by its neighbour's name."""
+    """Run all trials and wait for them; return each by its neighbour's name.
+
+    One that does not come to its end takes no other along; that it didn't is what it found.
+    """
     # Not forked: this process may have threads and an event loop.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         len(NEIGHBOURS), mp_context=context, initializer=end_with, initargs=(os.getpid(),)
     ) as pool:
-        running: dict[str, Future[Trial]] = {}
+        running: dict[str, Future[Trial | Ended]] = {}
         for number, each in enumerate(NEIGHBOURS):
             place = scratch / str(number)
             place.mkdir(parents=True)
             running[each.name] = pool.submit(_one, each, f"{seed}/{number}", volume, place)
         _tell(running, scratch, say)
-        return {name: future.result() for name, future in running.items()}
+        came = {name: result_or_end(future) for name, future in running.items()}
+    for name, trial in came.items():
+        if isinstance(trial, Ended):
+            say(f"{name}: {trial.trace}")
+    return {
+        name: trial if isinstance(trial, Trial) else Trial(f"{seed}", found=[trial.said])
+        for name, trial in came.items()
+    }
 
 
-def _tell(running: Mapping[str, Future[Trial]], scratch: Path, say: Say) -> None:
+def _tell(running: Mapping[str, Future[Trial | Ended]], scratch: Path, say: Say) -> None:
     """Say about once a minute how far each is, until all are done."""
     left = set(running.values())
     while left:
@@ -93,8 +104,15 @@ def _tell(running: Mapping[str, Future[Trial]], scratch: Path, say: Say) -> None
         say("; ".join(f"{name}: {file.read_text()}" for name, file in pairs if file.exists()))
 
 
-def _one(neighbour: Neighbour, seed: str, volume: int, place: Path) -> Trial:
+def _one(neighbour: Neighbour, seed: str, volume: int, place: Path) -> Trial | Ended:
     """Run one neighbour's trial, in a process of its own."""
+    try:
+        return _run(neighbour, seed, volume, place)
+    except Exception as error:  # noqa: BLE001 - told here: not every exception can be sent
+        return ended_by(error)
+
+
+def _run(neighbour: Neighbour, seed: str, volume: int, place: Path) -> Trial:
     progress, began = place / "progress", time.monotonic()
 
     def tell(text: str) -> None:
@@ -110,7 +128,8 @@ def _one(neighbour: Neighbour, seed: str, volume: int, place: Path) -> Trial:
     return trial
 
 
-def _row(neighbour: Neighbour, trial: Trial) -> Row:
+def row_of(neighbour: Neighbour, trial: Trial, volume: int) -> Row:
+    """Return what the page says of `volume` of a neighbour's faults."""
     times = [took for each in trial.recoveries.values() for took in each]
     kinds = Counter({name: len(took) for name, took in trial.recoveries.items()})
     refused: Counter[str] = Counter()
@@ -129,5 +148,8 @@ def _row(neighbour: Neighbour, trial: Trial) -> Row:
         counts={"faults": trial.faults, "calls answered": trial.answered, **trial.counts},
         holds=f"{neighbour.holds}; {RECOVERY_S:.0f} s after it is back all works",
         found="; ".join(found),
-        violations=tuple(f"seed {trial.seed}: {each}" for each in trial.found[:MOST_VIOLATIONS]),
+        violations=with_shortfall(
+            [f"seed {trial.seed}: {each}" for each in trial.found],
+            (trial.faults, volume, "faults"),
+        ),
     )

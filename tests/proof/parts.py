@@ -38,7 +38,7 @@ class Part:
 PARTS: Final = (
     Part("power", "tests.power.proof", 10_000, "images", "Power cuts and failing disks"),
     Part("flips", "tests.flips.proof", 20_000, "flipped bits", "Bit flips"),
-    Part("kills", "tests.proof.killing", 1_000, "kills", "Killed processes"),
+    Part("kills", "tests.e2e.kills.proof", 1_000, "kills", "Killed processes"),
     Part("failovers", "tests.proof.failovers", 200, "faults", "Failovers of the database"),
     Part("neighbours", "tests.proof.neighbours", 200, "faults each", "Redis, KMS and Kafka"),
     Part("histories", "tests.histories.proof", 1_000_000, "operations", "Histories"),

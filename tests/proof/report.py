@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,8 @@ from typing import Final
 from tests.bench.machine import Machine
 
 DIRECTORY: Final = Path("docs/proof")
+MOST_VIOLATIONS: Final = 20
+"""Violations that a row tells at most: as many mean that there were so many, or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,9 @@ class Row:
 
     fault: str
     done: str
-    counts: Mapping[str, int]  # what of, as the page says it: "images", "acknowledged calls"
+    # What of, as the page says it: "images", "acknowledged calls". The first is of the fault
+    # itself, and the page's summary adds up the first of all rows.
+    counts: Mapping[str, int]
     holds: str
     found: str = ""  # what was measured beside: "restart p99 1.4 s"
     violations: tuple[str, ...] = ()  # at most a few, each a sentence; no card number in any
@@ -65,3 +69,18 @@ def reported(
     where = f"{cores}, Linux {machine.kernel}, Python {machine.python}"
     took = round(seconds, 1)
     return Report(part, seed, volume, took, machine.date, machine.commit, where, tuple(rows))
+
+
+def with_shortfall(violations: Sequence[str], *enough: tuple[int, int, str]) -> tuple[str, ...]:
+    """Return a row's violations; where there are none, whatever was done less than it had to be.
+
+    `enough`: how often, how often at least, and what. A part that ended early on what it found has
+    a reason to have done less; any other run that did is no proof, and must not pass for one.
+    """
+    if violations:
+        return tuple(violations[:MOST_VIOLATIONS])
+    return tuple(
+        f"only {done:,} {what} where there had to be {least:,}"
+        for done, least, what in enough
+        if done < least
+    )

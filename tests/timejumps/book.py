@@ -15,11 +15,12 @@ NEVER = 1 << 62
 
 
 class Sent(NamedTuple):
-    """A request id that took effect, and for which card."""
+    """A request id that took effect, and for which card; `behind`: as the wall was then."""
 
     request_id: str
     token: str
     true_us: int
+    behind: bool
 
 
 @dataclass(slots=True)

@@ -14,6 +14,9 @@ class JumpingClock:
     def now_us(self) -> int:
         return self.true_us + self.offset_us
 
+    def host_us(self) -> int:
+        return self.now_us()
+
     def monotonic(self) -> float:
         return 1_000.0 + (self.true_us - self._began_us) / 1e6
 

@@ -30,7 +30,7 @@ from tests.timejumps.trial import DAY, JUMPS
 
 LIBRARY: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 # Beside the jumps: within the certificate's life, and just behind its end.
-_SET: Final[Mapping[str, float]] = {
+SETTINGS: Final[Mapping[str, float]] = {
     **JUMPS,
     "29 days forward": 29 * DAY,
     "31 days forward": 31 * DAY,
@@ -91,12 +91,12 @@ async def set_clocks(seed: str, jumps: int, place: Path) -> Faked:
     async with Site.temporary(place / "site", settings) as site, Door.to(site) as stubs:
         await site.start_vault(60.0)
         async with load([stubs], faked.history, seed, _CLIENTS):
-            names = list(_SET)
+            names = list(SETTINGS)
             for number in range(jumps):
                 name = names[number] if number < len(names) else chance.choice(names)
-                offset.write_text(f"{_SET[name]:+.0f}")
+                offset.write_text(f"{SETTINGS[name]:+.0f}")
                 await asyncio.sleep(_LOOK_S)
-                await _knock(site, _SET[name], name, faked)
+                await _knock(site, SETTINGS[name], name, faked)
                 offset.write_text("+0")
                 await asyncio.sleep(chance.uniform(1.2, 2.0))
                 await _knock(site, 0.0, name, faked)
@@ -110,9 +110,14 @@ async def set_clocks(seed: str, jumps: int, place: Path) -> Faked:
     return faked
 
 
+def trusted_at(offset_s: float) -> bool:
+    """Tell whether the certificates of a site made just now are valid by a clock so far off."""
+    return -_SKEW_S < offset_s < LEAF_LIFETIME.total_seconds()
+
+
 async def _knock(site: Site, offset_s: float, name: str, faked: Faked) -> None:
     """Connect anew: a certificate that is not valid by the vault's clock opens nothing."""
-    valid = -_SKEW_S < offset_s < LEAF_LIFETIME.total_seconds()
+    valid = trusted_at(offset_s)
     for _time in range(_KNOCKS):  # the machine may be busy, and the clock is read now and then
         async with site.channel("app") as channel:
             try:

@@ -10,13 +10,13 @@ import asyncio
 import os
 import random
 import signal
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from tests.e2e.kills.calls import Calls, InDoubt, Refusal
 from tests.e2e.kills.checker import Breach, violations
 from tests.e2e.kills.evidence import Evidence, add_files
 from tests.e2e.kills.history import History
@@ -24,6 +24,7 @@ from tests.e2e.kills.load import load
 from tests.e2e.kills.stubs import Stubs
 from tests.e2e.kills.survey import survey
 from tests.e2e.processes import Site
+from tests.parts.failover.calls import FailoverCalls
 from tests.parts.failover.evidence import add_database
 from tests.parts.kafka.consuming import missing, seen
 from tests.parts.kafka.test_kills import loaded, relay
@@ -32,57 +33,14 @@ from tests.parts.servers.kafka import KafkaServer, kafka_server
 from tests.parts.servers.postgres import PostgresServer, as_superuser, postgres_server
 from tests.parts.workers.site import children_of
 from tests.timejumps.faked import audit_of
+from tests.timejumps.pausing import Paused, lengths, pause_each
 from tools.running.site import free_addresses
+from vault.cli.serve import BROKEN
 
-SHORTEST_S: Final = 1.0
-LONGEST_S: Final = 60.0
 _CLIENTS: Final = 6
 _TOPIC: Final = "cards"
-_REST_S: Final = (1.0, 3.0)
-
-
-@dataclass(slots=True)
-class Paused:
-    """What came of a part's pauses."""
-
-    pauses: Counter[str] = field(default_factory=Counter)
-    seconds: list[float] = field(default_factory=list)
-    acknowledged: int = 0
-    in_doubt: int = 0
-    events: int = 0
-    again: int = 0
-    found: list[str] = field(default_factory=list)
-
-    def take(self, history: History) -> None:
-        """Count what clients were told."""
-        self.acknowledged += history.acknowledged()
-        self.in_doubt += history.in_doubt()
-
-
-def lengths(chance: random.Random, pauses: int, longest_s: float) -> list[float]:
-    """Return how long to pause: the shortest and the longest, and as many of each magnitude."""
-    between = [SHORTEST_S * (longest_s / SHORTEST_S) ** chance.random() for _ in range(pauses - 2)]
-    return [SHORTEST_S, *between, longest_s][-pauses:]
-
-
-async def _pause(
-    paused: Paused,
-    chance: random.Random,
-    plan: list[float],
-    parts: dict[str, Callable[[signal.Signals], None]],
-) -> None:
-    """Stop one part after the other, each in turn, for as long as the plan says."""
-    for number, seconds in enumerate(plan):
-        name = list(parts)[number % len(parts)]
-        await asyncio.sleep(chance.uniform(*_REST_S))
-        parts[name](signal.SIGSTOP)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            parts[name](signal.SIGCONT)
-        paused.pauses[name] += 1
-        paused.seconds.append(seconds)
-    await asyncio.sleep(_REST_S[1])
+_LEASE_S: Final = 15.0  # of a vault's chain (ADR 0010); others wait as long again before it ends
+ONE, OTHER = "one of two vaults", "the other vault"
 
 
 def pause_a_vault(seed: str, pauses: int, longest_s: float, place: Path) -> Paused:
@@ -97,7 +55,7 @@ async def _vault(seed: str, pauses: int, longest_s: float, place: Path) -> Pause
         pid = site.vault.pid
         parts = {"the vault": lambda number: os.kill(pid, number)}
         async with load([stubs], history, seed, _CLIENTS):
-            await _pause(paused, chance, lengths(chance, pauses, longest_s), parts)
+            await pause_each(paused, chance, lengths(chance, pauses, longest_s), parts)
         evidence = await survey(stubs, history)
         if site.vault.pid != pid or await site.vault.stop():
             paused.found.append("the vault did not live through it")
@@ -106,6 +64,38 @@ async def _vault(seed: str, pauses: int, longest_s: float, place: Path) -> Pause
         paused.found += audit_of(site)
     paused.take(history)
     return paused
+
+
+class PausedCalls(FailoverCalls):
+    """Calls of a vault that may end, too: then nobody says when to try again."""
+
+    async def once(self, name: str, request: Any) -> Any:
+        """Try once; what gRPC cut off at a vault's end is in doubt (ADR 0017)."""
+        try:
+            return await Calls.once(self, name, request)
+        except Refusal as refusal:
+            if str(refusal) == "CANCELLED":
+                raise InDoubt from None
+            raise
+
+
+async def _revive(paused: Paused, vaults: Mapping[str, Site], name: str, seconds: float) -> None:
+    """Start a vault again whose chain was ended while it was stopped; no other may have ended."""
+    for its_name, site in vaults.items():
+        if site.vault.running:
+            continue
+        if wrong := wrongly_ended(its_name, await site.vault.ended(), name, seconds):
+            paused.found.append(wrong)
+        else:
+            paused.fenced += 1
+        await site.start_vault(60.0)
+
+
+def wrongly_ended(its_name: str, status: int, name: str, seconds: float) -> str:
+    """Say why a vault that has ended should not have, when `name` had stood for so long; or ""."""
+    if status == BROKEN and its_name == name and seconds > _LEASE_S:
+        return ""
+    return f"{its_name} ended with {status}; {name} had stood {seconds:.0f} s"
 
 
 def pause_a_database(seed: str, pauses: int, longest_s: float, place: Path) -> Paused:
@@ -126,14 +116,16 @@ async def _database(
             for each in (site, other):
                 await each.start_vault(60.0)
             parts: dict[str, Callable[[signal.Signals], None]] = {
-                "one of two vaults": lambda number: os.kill(site.vault.pid, number),
+                ONE: lambda number: os.kill(site.vault.pid, number),
                 "PostgreSQL": lambda number: _to_all(postgres, number),
-                "the other vault": lambda number: os.kill(other.vault.pid, number),
+                OTHER: lambda number: os.kill(other.vault.pid, number),
             }
-            async with load([one, two], history, seed, _CLIENTS):
-                await _pause(paused, chance, lengths(chance, pauses, longest_s), parts)
+            vaults = dict(zip((ONE, OTHER), (site, other), strict=True))
+            plan = lengths(chance, pauses, longest_s)
+            async with load([one, two], history, seed, _CLIENTS, PausedCalls):
+                await pause_each(paused, chance, plan, parts, partial(_revive, paused, vaults))
             evidence = await survey(one, history)
-            for each in (site, other):
+            for each in vaults.values():
                 if not each.vault.running or await each.vault.stop():
                     paused.found.append("a vault did not live through it")
             await _judge(paused, history, evidence, dsn)
@@ -197,7 +189,7 @@ async def _relays(
         }
         async with loaded(dsn, chance.getrandbits(32)) as writing:
             writing.pause_s = 0.1
-            await _pause(paused, chance, lengths(chance, pauses, longest_s), parts)
+            await pause_each(paused, chance, lengths(chance, pauses, longest_s), parts)
         await emptied(dsn, 120.0)
         logs = "".join(each.log.read_text() for each in relays)
     found = seen(kafka, _TOPIC)

@@ -28,6 +28,7 @@ def test_jumps_in_the_middle_of_work_break_no_promise(
         "in the middle of work",
         "restarts",
         "request ids sent again",
+        "request ids of a time behind sent again",
         "calls by keys of a KMS that was away",
         "codes taken",
         "codes gone",
@@ -43,12 +44,14 @@ def test_jumps_in_the_middle_of_work_break_no_promise(
     [
         ({"sweeping": lambda clock: clock}, "µs early"),
         ({"sweeping": lambda clock: clock}, "took effect again"),
+        ({"stamping": lambda _wall, clock: clock}, "took effect again"),
         ({"pacing": WallPaced}, "a key served"),
         ({"pacing": WallPaced}, "a security code was"),
     ],
     ids=[
         "a sweeper that is hurried",
         "ids forgotten early",
+        "stamps that nobody hears of",
         "keys by the wall",
         "codes by the wall",
     ],
@@ -114,3 +117,14 @@ def test_small_steps_are_no_jumps() -> None:
         clock.jump(0.1)
         clock.advance(DAY)
         assert 0 <= clock.now_us() - unhurried.now_us() <= 1_100_000
+
+
+def test_a_step_back_that_only_who_stamps_has_seen_counts() -> None:
+    clock = JumpingClock()
+    unhurried = UnhurriedClock(clock)
+    clock.jump(-DAY)
+    stamp = unhurried.host_us()
+    assert stamp == clock.now_us()
+    clock.correct()
+    clock.advance(0.9 * DAY)
+    assert unhurried.now_us() - stamp == int(0.9 * DAY * 1e6)

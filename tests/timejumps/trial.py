@@ -56,9 +56,11 @@ _AHEAD_AT_MOST: Final = 20 * HOUR  # a step that stands for a day is believed
 
 
 class WallClock(Protocol):
-    """Says what time it is."""
+    """Says what time it is; and what the host says, of which it takes note."""
 
     def now_us(self) -> int: ...
+
+    def host_us(self) -> int: ...
 
 
 def _itself(clock: JumpingClock) -> Clock:
@@ -90,7 +92,8 @@ class Revocable:
 class Trial:
     """One seed's world.
 
-    `sweeping` makes the clock that the sweeper goes by, `pacing` that of keys and codes.
+    `sweeping` makes the clock that the sweeper goes by, `pacing` that of keys and codes;
+    `stamping` chooses, of the sweeper's and the host's, the one that the ledger asks.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Trial:
         seed: str,
         sweeping: Callable[[JumpingClock], WallClock] = UnhurriedClock,
         pacing: Callable[[JumpingClock], Clock] = _itself,
+        stamping: Callable[[WallClock, JumpingClock], WallClock] = lambda wall, _clock: wall,
     ) -> None:
         self.chance = random.Random(seed)
         self.clock = JumpingClock()
@@ -108,7 +112,7 @@ class Trial:
         self.book = Book()
         self.met: Counter[str] = Counter()
         self.found: list[str] = []
-        self._sweeping, self._pacing = sweeping, pacing
+        self._sweeping, self._pacing, self._stamping = sweeping, pacing, stamping
         self._ahead_since_us = 0
         self._over = False  # the wall is right, and stays so
         self._codes: dict[str, int] = {}  # when each was put
@@ -148,17 +152,17 @@ class Trial:
         self.kms.away = away
         started = await start_chain(self.engine.store, self.engine.audit, chain, now_us)
         await self.checkpointer.resume(started)
+        self._wall = self._sweeping(self.clock)
         self.ledger = GroupCommitLedger(
             store=self.engine.store,
             reader=self.engine.reader,
             keyring=self.keyring,
             decider=Decider(encode_event, Rules()),
             chain=chain,
-            now_us=now_us,
+            now_us=self._stamping(self._wall, self.clock).host_us,
             random=self.chance.randbytes,
             committed=self.checkpointer.committed,
         )
-        self._wall = self._sweeping(self.clock)
         self.sweeper = Sweeper(self.ledger, self.engine.housekeeping, self._wall.now_us, _LIMITS)
         self._life = asyncio.ensure_future(self.ledger.run())
 
@@ -173,6 +177,9 @@ class Trial:
             self.met["restarts"] += 1
             await self._stop()
             await self._start()
+            # By its stamp what came while the wall was behind is older than it is, and a new
+            # process has only the wall to tell by: the limit, again.
+            self.book.sent = [each for each in self.book.sent if not each.behind]
 
     def _jump(self) -> None:
         if self.clock.offset_us and self.chance.random() < 0.7:
@@ -239,8 +246,7 @@ class Trial:
             return None
         card: Card = outcome.value.card
         behind = behind or self.clock.behind  # it may have jumped in between
-        if not behind:  # else it is older by its stamp than by true time: the limit, again
-            self.book.sent.append(Sent(request_id, card.token, self.clock.true_us))
+        self.book.sent.append(Sent(request_id, card.token, self.clock.true_us, behind))
         return card
 
     async def _store(self) -> None:
@@ -295,6 +301,8 @@ class Trial:
         entry = entry_of(new_card(1), sent.request_id, body=sent.request_id.encode())
         outcome = await self._applied(entry)
         self.met["request ids sent again"] += 1
+        if sent.behind and not self.clock.behind:
+            self.met["request ids of a time behind sent again"] += 1
         if isinstance(outcome, NotApplied):
             return
         if not isinstance(outcome, Replayed) or outcome.value.card.token != sent.token:

@@ -11,14 +11,15 @@ before shelved under the name alone: where there is nothing else, that is opened
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from chassis.clock import SystemClock
 from chassis.files import write_private
 from updater.domain.feed import FeedFile, Sighting
+from updater.usecases.ports import Clock
 from updater.usecases.ports_exchange import Shelf
 
 _ON_THEIR_WAY: Final = (".part", ".tmp")
@@ -27,9 +28,13 @@ _LONGEST_NAME: Final = 255
 
 
 class ExchangeDirectory:
-    """The exchange under one root. Methods are repeatable, and durable on return."""
+    """The exchange under one root. Methods are repeatable, and durable on return.
 
-    def __init__(self, root: Path) -> None:
+    `clock`: by which files are old (the host's); they are deleted, so it had better not be hurried.
+    """
+
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+        self._clock: Final = clock or SystemClock()
         self._outbox: Final = root / "outbox"
         self._inbox: Final = root / "inbox"
         self._staging: Final = root / "staging"  # same file system: a rename gives the name
@@ -66,17 +71,23 @@ class ExchangeDirectory:
         await asyncio.to_thread(self._shelve, self._inbox / _plain(name), target, instead)
 
     async def purge(self, older_than: timedelta) -> int:
-        """Delete what was sent or shelved so long ago; return how many files that were."""
-        return await asyncio.to_thread(self._purge, time.time() - older_than.total_seconds())
+        """Delete what was sent, shelved or left half-written so long ago; return how many."""
+        before = self._clock.now_us() - older_than // timedelta(microseconds=1)
+        return await asyncio.to_thread(self._purge, before)
 
-    def _purge(self, before: float) -> int:
+    def _purge(self, before: int) -> int:
         old = [
             path
             for folder in (self._outbox, *self._shelves.values())
             for path in folder.iterdir()
             # By the time it got here, which a rename updates: not when the sender wrote it.
-            if path.lstat().st_ctime < before and (path.is_symlink() or not path.is_dir())
+            if path.lstat().st_ctime_ns // 1_000 < before
+            and (path.is_symlink() or not path.is_dir())
         ]
+        # What a process was writing when it was killed: nobody knows its name any more. Whatever
+        # has its own name there is still to be sent.
+        staged = self._staging.glob(".*")
+        old += [path for path in staged if path.lstat().st_ctime_ns // 1_000 < before]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)

@@ -6,6 +6,8 @@ too much; and no thread of the updater waits meanwhile, as the library keeps the
 It imports nothing of ours: it has no path to it.
 """
 
+import contextlib
+import ctypes
 import os
 import resource
 import sys
@@ -22,6 +24,7 @@ COMPRESSED: Final = 11
 
 _LENGTH: Final = 4  # bytes that say how long our key is, which stands before the certificate
 _CPU_S: Final = 120  # some ten times what the largest file takes
+_PR_SET_DUMPABLE: Final = 4
 _MEMORY: Final = 1 << 30  # address space; it keeps 25 MiB of the text, and has the message mapped
 # How the verifier tells of a layer between the encryption and the signature (verify.rs).
 _ANOTHER_LAYER: Final = "Unexpected message structure"
@@ -52,9 +55,21 @@ def decrypted(keys: bytes, mode: str, sealed: str, plain: str) -> int:
     return OPENED if ours else REFUSED
 
 
+def _forbid_core_dumps() -> None:
+    """Leave no core, which would be plain text on disk, and refuse whoever wants to look in.
+
+    As `chassis.runtime` does, which can't be imported here. The two limits below end this process
+    by signals that dump core, so whoever sends a file can have that done; and a kernel that hands
+    cores to a program asks the flag alone, not the limit.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, AttributeError):  # Linux has it
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def main() -> int:
     """Open what is on standard input to standard output, with the keys at the descriptor given."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would be plain text on disk
+    _forbid_core_dumps()
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     with os.fdopen(int(sys.argv[1]), "rb") as keys:

@@ -116,7 +116,7 @@ def exit_status(failures: Sequence[Exception]) -> int:
     if broken:
         # Nothing after a failed write, sync or checkpoint can be trusted: stop, and let the next
         # start recover from the log.
-        _log.critical("the database failed: stopping", state="broken", why="; ".join(broken))
+        _log.critical("the database failed: stopping", state="broken", problem="; ".join(broken))
         return BROKEN
     if failures:
         click.echo("Error: " + "; ".join(sorted(map(said, failures))), err=True)

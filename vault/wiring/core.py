@@ -72,13 +72,15 @@ async def make_core(
         parked_per_day=config.parked_per_day,
         closed_or_contact_closes=config.closed_or_contact_closes,
     )
+    # What the sweeper removes is gone: a clock that is set forward by mistake must not hurry it.
+    unhurried = UnhurriedClock(clock)
     ledger = GroupCommitLedger(
         store=engine.store,
         reader=engine.reader,
         keyring=keyring,
         decider=Decider(no_event if sink is None else encode_event, rules),
         chain=chain,
-        now_us=clock.now_us,
+        now_us=unhurried.host_us,
         committed=checkpointer.committed,
         phases=phases,
     )
@@ -96,8 +98,7 @@ async def make_core(
         checkpointer=checkpointer,
         ledger=ledger,
         refusals=RefusalAudit(ledger, clock),
-        # What it removes is gone: a clock that is set forward by mistake must not hurry it.
-        sweeper=Sweeper(ledger, engine.housekeeping, UnhurriedClock(clock).now_us, sweep),
+        sweeper=Sweeper(ledger, engine.housekeeping, unhurried.now_us, sweep),
         reaper=Reaper(ledger, engine.audit, checkpointer, chain, clock) if shared else None,
         relay=None if sink is None else EventRelay(engine.outbox, sink, clock),
         codes=codes,

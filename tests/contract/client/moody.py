@@ -68,11 +68,11 @@ class Moody:
     async def get_one(
         self, request: GetCardRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> GetCardResponse:
-        """Answer a single read."""
+        """Answer a single read; of a token that is none, its beginning."""
         self.seen.append([request.token])
         await self._begin(context)
         response = GetCardResponse()
-        response.card.token = request.token
+        response.card.token = request.token[:64]
         return response
 
     async def get(
@@ -89,13 +89,13 @@ class Moody:
 
 @asynccontextmanager
 async def moody(
-    *failures: grpc.StatusCode, held: bool = False, waiting_calls: int = 100
+    *failures: grpc.StatusCode, held: bool = False, **waiting: int
 ) -> AsyncIterator[tuple[Moody, Vault]]:
     """Serve a stand-in, and yield it with a client of it."""
     stand_in = Moody(list(failures))
     if not held:
         stand_in.held.set()
-    limits = Limits(batches=1, waiting_calls=waiting_calls)
+    limits = Limits(batches=1, **{"waiting_calls": 100, **waiting})
     async with (
         serving(stand_in) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", channel_options()) as channel,

@@ -86,8 +86,20 @@ async def test_a_call_alone_is_cancelled_as_any() -> None:
         await until(lambda: stand_in.ended_early)
 
 
-async def test_calls_alone_are_bounded_too() -> None:
-    async with moody(held=True, waiting_calls=1) as (stand_in, vault):
+async def test_a_batched_call_cancelled_before_it_left_is_not_made() -> None:
+    async with moody() as (stand_in, vault):
+        call = asyncio.create_task(vault.tokenize(new_card(), timeout=30))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert (await vault.get_card(GetCardRequest(token="tok_a"), timeout=30)).card.token
+    assert stand_in.seen == [["tok_a"]]
+
+
+@pytest.mark.parametrize("limits", [{"waiting_calls": 1}, {"waiting_bytes": 15}], ids=list)
+async def test_calls_alone_are_bounded_too(limits: dict[str, int]) -> None:
+    async with moody(held=True, **limits) as (stand_in, vault):
         alone = asyncio.ensure_future(vault.get_card(ALONE, timeout=30))
         await until(lambda: stand_in.seen)
         with pytest.raises(CallFailed) as caught:
@@ -95,6 +107,40 @@ async def test_calls_alone_are_bounded_too() -> None:
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         stand_in.held.set()
         assert (await alone).card.token == ALONE.token
+        assert (await vault.get_card(ALONE, timeout=30)).card.token == ALONE.token
+    assert len(stand_in.seen) == 2
+
+
+async def test_a_call_alone_gives_its_room_back_however_it_ends() -> None:
+    async with moody(grpc.StatusCode.INTERNAL, held=True, waiting_calls=1) as (stand_in, vault):
+        with pytest.raises(CallFailed, match="INTERNAL"):
+            await vault.get_card(ALONE, timeout=30)
+        with pytest.raises(CallFailed, match="DEADLINE_EXCEEDED"):
+            await vault.get_card(ALONE, timeout=0.1)
+        gone = asyncio.ensure_future(vault.get_card(ALONE, timeout=30))
+        await until(lambda: len(stand_in.seen) == 3)
+        gone.cancel()
+        await asyncio.wait([gone])
+        stand_in.held.set()
+        assert (await vault.get_card(ALONE, timeout=30)).card.token == ALONE.token
+
+
+@pytest.mark.parametrize("how", ["at once", "while it drains"])
+async def test_on_a_channel_that_stays_open_calls_alone_are_cut_off_too(how: str) -> None:
+    async with moody(held=True) as (stand_in, vault):
+        alone = asyncio.ensure_future(vault.get_card(ALONE, timeout=30))
+        batched = asyncio.ensure_future(vault.get_card(GetCardRequest(token="tok_a"), timeout=30))
+        await until(lambda: len(stand_in.seen) == 2)
+        if how == "at once":
+            await vault.close(drain=False)
+        else:
+            closing = asyncio.ensure_future(vault.close())
+            await asyncio.sleep(0.05)
+            closing.cancel()
+            await asyncio.wait([closing])
+        found = await asyncio.wait_for(asyncio.gather(alone, batched, return_exceptions=True), 10)
+        assert [f"{each}" for each in found] == [CUT_OFF] * 2
+        await until(lambda: stand_in.ended_early == 2)  # the vault is told
 
 
 async def test_a_channel_that_is_closed_first() -> None:
@@ -106,7 +152,8 @@ async def test_a_channel_that_is_closed_first() -> None:
             await call
         assert str(caught.value) == CUT_OFF
         other = Vault(vault.channel)
-        with pytest.raises(CallFailed) as caught:
-            await other.tokenize(new_card(), timeout=30)
-        assert caught.value.code() is grpc.StatusCode.INTERNAL
+        for request in (GetCardRequest(token="tok_a"), ALONE):
+            with pytest.raises(CallFailed) as caught:
+                await other.get_card(request, timeout=30)
+            assert caught.value.code() is grpc.StatusCode.INTERNAL
         await other.close()

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Final
 
 from tests.e2e.deadly import ALL_PHASES, MID_CHECKPOINT
@@ -22,11 +23,23 @@ Killable = Callable[[Site, Mapping[str, int]], Process]
 
 @dataclass(slots=True)
 class Lives:
-    """What became of the vaults: kills per phase, and the seconds from start to serving."""
+    """What became of the vaults: kills per phase, and the seconds from start to serving.
+
+    `unseen` are the seconds from the starts of those that were dead before anyone saw them serve.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
     restarts: list[float] = field(default_factory=list)
+    unseen: list[float] = field(default_factory=list)
     killable: Killable = killable_vault
+
+    @property
+    def starts(self) -> list[float]:
+        """Return the seconds of every start, sorted; of those that nobody saw serve, until death.
+
+        They had served by then, or got no further in that time: it is no less than what it took.
+        """
+        return sorted([*self.restarts, *self.unseen])
 
     async def start(self, site: Site, vault: Process) -> None:
         """Start a vault and wait until it serves."""
@@ -42,12 +55,14 @@ class Lives:
         """
         for phase, times in plan:
             vault = self.killable(site, {phase: times})
+            began = time.perf_counter()
             try:
                 await self.start(site, vault)
             except ProcessFailed:
                 # The clients are waiting: it may serve, and die, before anyone sees it ready.
                 if vault.running:
                     raise
+                self.unseen.append(time.perf_counter() - began)
             status = await vault.ended(_LIFE_TIMEOUT)
             if status != -signal.SIGKILL:
                 raise ProcessFailed(f"{vault.name} ended with {status}: {_last_lines(vault)}")
@@ -55,11 +70,12 @@ class Lives:
 
     def __str__(self) -> str:
         spread = ", ".join(f"{p} {self.kills[p]}" for p in ALL_PHASES if self.kills[p])
-        took = sorted(self.restarts)
-        middle, worst = took[len(took) // 2], took[-1]
+        took = self.starts
+        middle, worst = median(took or [0.0]), max(took, default=0.0)
         return (
             f"{self.kills.total()} kills: {spread};"
-            f" start to serving {middle:.2f} s in the middle, {worst:.2f} s at worst"
+            f" start to serving {middle:.2f} s in the middle, {worst:.2f} s at worst,"
+            f" {len(self.unseen)} of {len(took)} dead before they were seen ready"
         )
 
 

@@ -19,18 +19,22 @@ SHARED: Final = range(4)
 
 @asynccontextmanager
 async def load(
-    every: Sequence[Stubs], history: History, seed: int | str, clients: int
+    every: Sequence[Stubs],
+    history: History,
+    seed: int | str,
+    clients: int,
+    made: type[Calls] = Calls,
 ) -> AsyncIterator[None]:
     """Keep clients calling while the block runs; on return each has settled its last call.
 
-    They are spread over the stubs, in turn.
+    They are spread over the stubs, in turn; `made` knows what may be said meanwhile.
     """
     over = False
     shared, numbers = Shared(SHARED), count(len(SHARED))
     async with asyncio.TaskGroup() as tasks:
         for place in range(clients):
             chance = random.Random(f"{seed}/client/{place}")
-            calls = Calls(place, every[place % len(every)], history, shared, chance)
+            calls = made(place, every[place % len(every)], history, shared, chance)
             tasks.create_task(Client(calls, numbers).run(lambda: over))
         yield
         over = True

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.e2e.deadly import ALL_PHASES
 from tests.e2e.kills.lives import planned
-from tests.proof.killing_trial import ENVOY_ON_SQLITE, run_trial
+from tests.e2e.kills.trial import ENVOY_ON_SQLITE, run_trial
 
 CLIENTS: Final = 8
 

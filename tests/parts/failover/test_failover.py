@@ -27,7 +27,7 @@ def test_failovers_break_no_promise(
 ) -> None:
     trials = run_trials(tmp_path, FAULTS, kill_seed)
     record_property("said", str(trials))
-    assert not trials.found, "\n".join(map(str, trials.found[:20]))
+    assert not trials.found, "\n".join(trials.found[:20])
     faults = trials.faults
     assert faults[Fault.MACHINE] + faults[Fault.POSTGRES] == EACH
     assert faults[Fault.STANDBY] == EACH

@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.e2e.kills.checker import Violation
 from tests.parts.failover.faults import Fault, planned
 from tests.parts.failover.trial import CLIENTS, Trial, run_trial
+from tests.proof.ended import Ended, ended_by, result_or_end
 from tools.running.guardian import end_with
 
 SIDE_BY_SIDE: Final = 3
@@ -23,15 +23,17 @@ SIDE_BY_SIDE: Final = 3
 
 @dataclass(frozen=True)
 class Trials:
-    """What came of all of them."""
+    """What came of all of them; `ended` are those that did not come to their end."""
 
     seed: int
     trials: tuple[Trial, ...]
+    ended: tuple[Ended, ...] = ()
 
     @property
-    def found(self) -> list[Violation]:
-        """Return every broken promise."""
-        return [each for trial in self.trials for each in trial.found]
+    def found(self) -> list[str]:
+        """Return every broken promise, and what ended a trial: a cluster that did not come back."""
+        broken = [str(each) for trial in self.trials for each in trial.found]
+        return [*(f"a trial was {each.said}" for each in self.ended), *broken]
 
     @property
     def faults(self) -> Counter[Fault]:
@@ -75,12 +77,13 @@ class Trials:
             f" {sum(trial.history.in_doubt() for trial in self.trials)} in doubt for good"
             f" ({', '.join(f'{count} {code}' for code, count in sorted(said.items()))});"
             f" {self.lost_unacknowledged} records only on an old side, acknowledged to nobody;"
-            f" {len(self.found)} promises broken; {max(t.seconds for t in self.trials):.0f} s"
+            f" {len(self.found)} promises broken;"
+            f" {max((trial.seconds for trial in self.trials), default=0):.0f} s"
         )
 
 
 def run_trials(directory: Path, faults: int, seed: int) -> Trials:
-    """Deal the faults out, run all trials and wait for them."""
+    """Deal the faults out, run all trials and wait; one that fails takes no other along."""
     plan = planned(faults, seed)
     hands = [plan[at::SIDE_BY_SIDE] for at in range(SIDE_BY_SIDE)]
     # Not forked: this process may have threads and an event loop.
@@ -93,9 +96,14 @@ def run_trials(directory: Path, faults: int, seed: int) -> Trials:
             for at, hand in enumerate(hands)
             if hand
         ]
-        return Trials(seed, tuple(each.result() for each in running))
+        came = [result_or_end(each) for each in running]
+    trials = tuple(each for each in came if isinstance(each, Trial))
+    return Trials(seed, trials, tuple(each for each in came if isinstance(each, Ended)))
 
 
-def _one(directory: Path, plan: Sequence[Fault], seed: str) -> Trial:
-    directory.mkdir(parents=True)
-    return asyncio.run(run_trial(directory, plan, seed))
+def _one(directory: Path, plan: Sequence[Fault], seed: str) -> Trial | Ended:
+    try:
+        directory.mkdir(parents=True)
+        return asyncio.run(run_trial(directory, plan, seed))
+    except Exception as error:  # noqa: BLE001 - told here: not every exception can be sent
+        return ended_by(error)

@@ -6,7 +6,7 @@ import contextvars
 
 import grpc
 import pytest
-from cardvault.batching import Item
+from cardvault.batching import Answers, Item
 
 from tests.unit.client.places import Bench, failure
 
@@ -140,3 +140,11 @@ def test_a_batch_runs_in_no_callers_context(bench: Bench) -> None:
     bench.answer(0)
     assert call.result() == b"a"
     assert seen == ["nobody's"]
+
+
+def test_no_repr_shows_what_was_sent_or_answered() -> None:
+    secret = "4" + "1" * 15
+    for each in (Item(secret.encode(), secret.encode()), Answers([secret])):
+        told = secret in f"{each!r} {each} {[each]}"
+        assert not told, type(each).__name__
+        assert not hasattr(each, "__dict__")

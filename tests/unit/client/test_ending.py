@@ -49,6 +49,30 @@ def test_being_cut_off(bench: Bench, how: str) -> None:
     assert bench.batches == [[b"a"]]
 
 
+@pytest.mark.parametrize("how", ["at once", "while it drains"])
+def test_being_cut_off_between_a_cancellation_and_its_callers_waking_up(
+    bench: Bench, how: str
+) -> None:
+    bench.made(batches=1)
+    calls = [
+        *bench.arrive(b"-", timeout=4.0),
+        *bench.arrive(b"a", b"b", timeout=4.0),
+        *bench.arrive(b"c", key=b"other"),
+    ]
+    drained = how != "at once"
+    closing = bench.loop.create_task(bench.batcher.close(drain=drained))
+    if drained:  # as asyncio.run does on Ctrl-C: everything is cancelled, the close with it
+        bench.loop.settle()
+        closing.cancel()
+    for call in calls:
+        call.cancel()
+    bench.loop.settle()
+    assert [call.cancelled() for call in calls] == [True] * 4
+    assert closing.cancelled() is drained
+    assert bench.batcher.waiting == 0
+    assert bench.batcher.idle
+
+
 def test_what_a_reply_had_no_room_for_is_not_sent_after_the_cut(bench: Bench) -> None:
     bench.made(batches=1)
     calls = bench.arrive(b"a", b"b")

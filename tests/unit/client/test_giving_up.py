@@ -6,6 +6,7 @@ import asyncio
 
 import grpc
 import pytest
+from cardvault.batching import Item
 
 from tests.unit.client.places import Bench, Task, failure
 
@@ -73,6 +74,41 @@ def test_a_cancelled_call_that_waits_is_not_sent(bench: Bench) -> None:
     assert bench.batches == [[b"-"], [b"b"]]
     assert gone.cancelled()
     assert stays.result() == b"b"
+
+
+def test_a_call_cancelled_as_its_batch_is_about_to_leave_is_not_sent(bench: Bench) -> None:
+    async def think_better_of_it() -> list[Task]:
+        calls = [
+            bench.loop.create_task(bench.batcher.call(Item(name), 5.0)) for name in (b"a", b"b")
+        ]
+        await asyncio.sleep(0)  # they are in the line; the batch leaves before they wake up
+        calls[0].cancel()
+        return calls
+
+    gone, stays = bench.loop.do(think_better_of_it())
+    bench.loop.settle()
+    assert bench.batches == [[b"b"]]
+    assert gone.cancelled()
+    bench.answer(0)
+    assert stays.result() == b"b"
+    assert bench.batcher.idle
+
+
+@pytest.mark.parametrize("abandon", [True, False])
+def test_nothing_is_sent_if_nobody_stays(bench: Bench, *, abandon: bool) -> None:
+    bench.made(abandon)
+
+    async def think_better_of_it() -> Task:
+        call = bench.loop.create_task(bench.batcher.call(Item(b"a"), 5.0))
+        await asyncio.sleep(0)
+        call.cancel()
+        return call
+
+    gone = bench.loop.do(think_better_of_it())
+    bench.loop.settle()
+    assert gone.cancelled()
+    assert bench.batches == []
+    assert bench.batcher.idle
 
 
 def test_a_cancelled_call_that_has_left_hurts_nobody(bench: Bench) -> None:

@@ -29,6 +29,7 @@ LIMITS = Limits(batch_calls=4, batch_bytes=1_600, batches=2, waiting_calls=9, wa
 CODES = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE)
 PICKS = st.integers(0, 1_000)
 GONE = "gone"
+ENDS = ("drained", "cut off", "interrupted")
 
 
 @dataclass(eq=False)
@@ -59,12 +60,12 @@ class Batches(RuleBasedStateMachine):
         self.callers: list[Caller] = []
         self.known = 0
 
-    @initialize(abandon=st.booleans())
-    def start(self, abandon: bool) -> None:
+    @initialize(abandon=st.booleans(), end=st.sampled_from(ENDS), gone=st.sets(PICKS))
+    def start(self, abandon: bool, end: str, gone: set[int]) -> None:
         async def made() -> Batcher[bytes]:
             return Batcher(self.transport.send, LIMITS, abandon=abandon)
 
-        self.abandon = abandon
+        self.abandon, self.end, self.gone = abandon, end, gone
         self.batcher = self.loop.do(made())
 
     @rule(
@@ -72,8 +73,26 @@ class Batches(RuleBasedStateMachine):
         size=st.integers(4, 300),
         timeout=st.none() | st.integers(0, 4),
         many=st.integers(1, 6),
+        gone=st.sets(st.integers(0, 5)),
     )
-    def arrive(self, key: bytes, size: int, timeout: int | None, many: int) -> None:
+    def arrive(self, key: bytes, size: int, timeout: int | None, many: int, gone: set[int]) -> None:
+        """Make calls; `gone` are cancelled before they wake up, in the pass that sends them."""
+
+        async def think_better_of_it() -> None:
+            arrived = self._arrive(key, size, timeout, many)
+            await asyncio.sleep(0)
+            for caller in arrived:
+                if caller.fate is None and caller.number - arrived[0].number in gone:
+                    self._lose(caller)
+
+        self.loop.do(think_better_of_it())
+        self._settle()
+
+    def _lose(self, caller: Caller) -> None:
+        caller.fate = GONE
+        caller.task.cancel()
+
+    def _arrive(self, key: bytes, size: int, timeout: int | None, many: int) -> list[Caller]:
         arrived = []
         for _ in range(many):
             payload = b"%04d" % len(self.callers) + b"." * (size - 4)
@@ -95,7 +114,7 @@ class Batches(RuleBasedStateMachine):
                 caller.fate = grpc.StatusCode.RESOURCE_EXHAUSTED
             else:
                 calls, size_of_all = calls + 1, size_of_all + len(caller.payload)
-        self._settle()
+        return arrived
 
     def _pick(self, pick: int) -> Sent:
         under_way = self.transport.under_way
@@ -159,9 +178,7 @@ class Batches(RuleBasedStateMachine):
     def cancel(self, picks: set[int]) -> None:
         undecided = [each for each in self.callers if each.fate is None]
         for pick in picks:
-            caller = undecided[pick % len(undecided)]
-            caller.fate = GONE
-            caller.task.cancel()
+            self._lose(undecided[pick % len(undecided)])
         self._settle()
 
     @precondition(_some_under_way)
@@ -179,6 +196,31 @@ class Batches(RuleBasedStateMachine):
         if not answer_first and not batch.reply.done():
             batch.answer()
         self._settle()
+
+    @precondition(_some_under_way)
+    @precondition(lambda self: any(each.waits for each in self.callers))
+    @rule(pick=PICKS, picks=st.sets(PICKS, min_size=1, max_size=4), later=st.integers(0, 2))
+    def answer_and_cancel_those_that_leave_next(
+        self, pick: int, picks: set[int], later: int
+    ) -> None:
+        """Cancel what waits in one of the passes between an answer and the next batch."""
+        batch = self._pick(pick)
+        waiting = [each for each in self.callers if each.waits]
+
+        async def race() -> None:
+            batch.answer()
+            self._tell_all(batch)
+            for _ in range(later):
+                await asyncio.sleep(0)
+            for index in picks:
+                self._lose(waiting[index % len(waiting)])
+
+        self.loop.do(race())
+        self._settle()
+
+    def _tell_all(self, batch: Sent) -> None:
+        for caller in self._riders(batch):
+            self._all([caller], caller.payload)
 
     @rule(seconds=st.integers(1, 3))
     def pass_time(self, seconds: int) -> None:
@@ -258,25 +300,49 @@ class Batches(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if hasattr(self, "batcher"):
-                self._end()
+                {"drained": self._drain, "cut off": self._cut, "interrupted": self._interrupt}[
+                    self.end
+                ]()
+                assert self.batcher.idle
+                assert self.batcher.waiting == 0
+                self.everybody_was_told_their_own()
             assert self.loop.complaints == []
             assert asyncio.all_tasks(self.loop) == set()
         finally:
             self.loop.close()
 
-    def _end(self) -> None:
+    def _drain(self) -> None:
         closing = self.loop.create_task(self.batcher.close())
         self._settle()
         for _ in range(len(self.callers) + 1):
             for batch in self.transport.under_way:
-                for caller in self._riders(batch):
-                    self._all([caller], caller.payload)
+                self._tell_all(batch)
                 batch.answer()
             self._settle()
         assert closing.done()
-        assert self.batcher.idle
-        assert all(each.task.done() for each in self.callers)
-        self.everybody_was_told_their_own()
+
+    def _cut(self) -> None:
+        """Cancel some, and cut all off before they wake up."""
+
+        async def cut() -> None:
+            undecided = [each for each in self.callers if each.fate is None]
+            for pick in self.gone if undecided else ():
+                self._lose(undecided[pick % len(undecided)])
+            self._all(undecided, grpc.StatusCode.CANCELLED)
+            await self.batcher.close(drain=False)
+
+        self.loop.do(cut())
+        self._settle()
+
+    def _interrupt(self) -> None:
+        """Cancel everything while it drains, as `asyncio.run` does on Ctrl-C."""
+        closing = self.loop.create_task(self.batcher.close())
+        self._settle()
+        closing.cancel()
+        for caller in self.callers:
+            if caller.fate is None:
+                self._lose(caller)
+        self._settle()
 
 
 TestBatches = Batches.TestCase

@@ -50,7 +50,7 @@ async def keep_leases(
         except StoreError as error:
             pause = retry_s
             if not failed:  # of several in a row
-                _log.warning("leases not renewed", kind=type(error).__name__)
+                _log.warning("leases not renewed", error_type=type(error).__name__)
             failed = True
             continue
         if failed:
@@ -67,4 +67,4 @@ async def release_leases(link: Link, chains: Collection[str]) -> None:
         try:
             await link.write(RELEASE, (sorted(chains),))
         except StoreError as error:
-            _log.warning("lease not given back", kind=type(error).__name__)
+            _log.warning("lease not given back", error_type=type(error).__name__)

@@ -1,4 +1,4 @@
-"""One trial of `killing.py`: an installation, its clients, kills; then all is read back."""
+"""One trial of `proof.py`: an installation, its clients, kills; then all is read back."""
 
 from __future__ import annotations
 
@@ -55,11 +55,17 @@ class Trial:
     history: History = field(default_factory=History)
     lives: Lives = field(default_factory=Lives)
     found: list[Violation] = field(default_factory=list)
+    ended: str = ""  # by what, where it did not come to its end: a vault that did not come back
+
+    @property
+    def broken(self) -> list[str]:
+        """Return every broken promise, as sentences."""
+        return [*map(str, self.found), *filter(None, [self.ended])]
 
     def __str__(self) -> str:
         return (
             f"{self.lives}; {self.history.acknowledged()} calls answered,"
-            f" {self.history.in_doubt()} in doubt for good, {len(self.found)} violations"
+            f" {self.history.in_doubt()} in doubt for good, {len(self.broken)} violations"
         )
 
 
