@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 
@@ -47,3 +48,9 @@ class Expiry:
     def as_int(self) -> int:
         """The expiry as one number, yyyymm: what databases compare and index."""
         return self.year * 100 + self.month
+
+
+@lru_cache(maxsize=1_200)  # as many as there are: checked and made once each
+def expiry_of(year: int, month: int) -> Expiry:
+    """Return an expiry. Raises ExpiryInvalid."""
+    return Expiry(year, month)

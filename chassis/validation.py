@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 import protovalidate
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
 from chassis.status import (
@@ -33,17 +34,30 @@ class _Element(Protocol):
 
 
 class Validation:
-    """Apply the rules of protovalidate 2; about 2 µs for a valid message."""
+    """Apply the rules of protovalidate 2: 2 µs for a small message, 5 to 8 for a card to store."""
 
-    __slots__ = ("_collect",)
+    __slots__ = ("_collect", "_with_items")
 
     def __init__(self) -> None:
         # One validator for the process: it keeps the compiled rules of every type it has seen.
         self._collect: Final = protovalidate.Validator().collect_violations
+        self._with_items: Final[dict[type[Message], type[Message]]] = {}
 
     def prepare(self, message: type[Message]) -> None:
         """Compile a type's rules now; raises CompilationError, so that bad rules stop a start."""
         self._collect(message())
+
+    def all_sound(self, batch: Message, field: str) -> bool:
+        """Tell whether all items of a batch keep their rules; who hears False checks each.
+
+        For batches whose own rules leave their items out, so that a bad one fails alone: where none
+        is bad, as nearly always, one look at all of them costs half as much as one at each.
+        """
+        kind = type(batch)
+        checked = self._with_items.get(kind)
+        if checked is None:
+            checked = self._with_items[kind] = _with_checked_items(kind, field)
+        return not self._collect(checked.FromString(batch.SerializeToString()))
 
     def check(self, message: Message) -> None:
         """Raise INVALID_ARGUMENT with the paths and rule ids that failed, or return."""
@@ -65,6 +79,31 @@ def invalid(violations: Sequence[tuple[str, str]]) -> StatusError:
         "the request has an invalid field",
         field_violations=violations,
     )
+
+
+def _with_checked_items(batch: type[Message], field: str) -> type[Message]:
+    """Return a message with one field of another's, of that number and without its rules."""
+    items = batch.DESCRIPTOR.fields_by_name[field]
+    item = items.message_type
+    assert item is not None  # noqa: S101 - a batch is one of messages
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"checked/{batch.DESCRIPTOR.full_name}.proto",
+        package=f"checked.{batch.DESCRIPTOR.file.package}",
+        syntax="proto3",
+        dependency=[item.file.name],
+    )
+    file.message_type.add(name=batch.DESCRIPTOR.name).field.add(
+        name=field,
+        number=items.number,
+        label=descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED,
+        type=descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE,
+        type_name=f".{item.full_name}",
+    )
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
+    found = pool.FindMessageTypeByName(f"{file.package}.{batch.DESCRIPTOR.name}")
+    whole: type[Message] = message_factory.GetMessageClass(found)
+    return whole
 
 
 def _path(elements: Iterable[_Element]) -> str:

@@ -26,13 +26,12 @@ _BLOCK: Final = 1 << 16
 
 def cloud_event(source: EventSource, row: Event) -> bytes:
     """Return an event's line, without its end. Raises PoisonEvent for one past 1 MiB."""
-    event = {
-        **source.attributes(row),
-        "datacontenttype": PROTOBUF,
-        "data_base64": base64.b64encode(row.payload).decode(),
-    }
-    fields = [f'"{name}":{_quoted(value)}' for name, value in event.items()]
-    line = f"{{{','.join(fields)}}}".encode()
+    attributes = source.attributes(row)
+    attributes["datacontenttype"] = PROTOBUF
+    fields = ",".join([f'"{name}":{_quoted(value)}' for name, value in attributes.items()])
+    # Base 64 has nothing to quote: looking for it took a third of a line's time.
+    data = base64.b64encode(row.payload)
+    line = b'{%b,"data_base64":"%b"}' % (fields.encode(), data)
     if len(line) >= MAX_LINE:
         raise PoisonEvent
     return line

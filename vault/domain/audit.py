@@ -71,7 +71,6 @@ class AuditFacts(NamedTuple):
 
 _NAMES: Final = tuple([f',"{name}":' for name in AuditFacts._fields])
 _SAME: Final = 5  # of the facts, the first ones are the same for most of a caller's records
-_OTHER_NAMES: Final = _NAMES[_SAME:]
 
 
 def chained_hash(previous: bytes, record: bytes) -> bytes:
@@ -81,17 +80,26 @@ def chained_hash(previous: bytes, record: bytes) -> bytes:
 
 def link(head: ChainHead, time: int, facts: AuditFacts) -> tuple[AuditRow, ChainHead]:
     """Append one record to a chain and return its row and the chain's new head."""
-    sequence = head.sequence + 1
-    parts = [f'{_begun(head.chain)}{sequence},"time":{time}{_said(facts[:_SAME])}']
-    for name, value in zip(_OTHER_NAMES, facts[_SAME:], strict=True):
-        if value:
-            parts += (name, _quoted(value) if isinstance(value, str) else str(value))
-    parts.append("}")
-    record = "".join(parts).encode()
-    digest = chained_hash(head.hash, record)
-    return AuditRow(head.chain, sequence, time, record, digest), ChainHead(
-        head.chain, sequence, digest
-    )
+    chain, sequence, previous = head
+    sequence += 1
+    # One by one, in the order of the facts: in a loop they take half as long again.
+    token, purpose, reason, request_id, revision, note = facts[_SAME:]
+    text = f'{_begun(chain)}{sequence},"time":{time}{_said(facts[:_SAME])}'
+    if token:
+        text += f',"token":{_quoted(token)}'
+    if purpose:
+        text += f',"purpose":{_quoted(purpose)}'
+    if reason:
+        text += f',"reason":{_quoted(reason)}'
+    if request_id:
+        text += f',"request_id":{_quoted(request_id)}'
+    if revision:
+        text += f',"revision":{revision}'
+    if note:
+        text += f',"note":{_quoted(note)}'
+    record = f"{text}}}".encode()
+    digest = chained_hash(previous, record)
+    return AuditRow(chain, sequence, time, record, digest), ChainHead(chain, sequence, digest)
 
 
 @lru_cache(maxsize=8)

@@ -8,19 +8,19 @@ The format is described in docs/reference/sealed-format.md.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final
+from json.scanner import make_scanner
+from typing import Final, NamedTuple
 
-from cards.expiry import Expiry
+from cards.expiry import Expiry, expiry_of
 from cards.pan import Pan
 
 _PAD: Final = 64
 _quoted = json.encoder.encode_basestring
-_read = json.JSONDecoder().raw_decode
+# What `JSONDecoder.raw_decode` calls, without that call; raises StopIteration where nothing is.
+_read = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Contents:
+class Contents(NamedTuple):
     """A card's number and what belongs to its holder. Never printed: `repr` names the type only."""
 
     pan: Pan
@@ -48,13 +48,16 @@ class Contents:
     def decode(cls, plaintext: bytes) -> Contents:
         """Read back what `encode` made. Raises ValueError or KeyError on anything else."""
         text = plaintext.decode()
-        fields, end = _read(text)
-        if text[end:].strip(" "):
+        try:
+            fields, end = _read(text, 0)
+        except StopIteration:
+            raise ValueError("not JSON") from None
+        if text[end:] != " " * (len(text) - end):
             raise ValueError("something follows the contents")
         expiry = fields.get("expiry")
         return cls(
             Pan.stored(fields["number"]),
-            Expiry(int(expiry[:4]), int(expiry[5:])) if expiry else None,
+            expiry_of(int(expiry[:4]), int(expiry[5:])) if expiry else None,
             fields.get("name", ""),
             fields.get("address", ""),
         )

@@ -25,10 +25,10 @@ _TRACED: Final = bytes((_FIELD << 3 | 2, 55)) + b"00-"
 
 def encode_event(event: CardEvent) -> OutboxRow:
     """Return an event's outbox row."""
-    card = event.card
+    card, kind = event.card, str(event.type)
     source: dict[str, Any] = {"principal": event.principal}
     fields: dict[str, Any] = {
-        "event_type": event.type.value,
+        "event_type": kind,
         "tenant": card.tenant,
         "token": card.token,
         "revision": card.revision,
@@ -49,9 +49,7 @@ def encode_event(event: CardEvent) -> OutboxRow:
     if channel:
         source["update"] = {"channel": channel, "file": file}
     message = CardEventMessage(**fields)
-    return OutboxRow(
-        card.tenant, card.token, card.revision, event.type.value, message.SerializeToString()
-    )
+    return OutboxRow(card.tenant, card.token, card.revision, kind, message.SerializeToString())
 
 
 def traceparent_in(payload: bytes) -> str:

@@ -12,7 +12,7 @@ from cardvault.vault.v1 import card_pb2 as pb
 from cardvault.vault.v1 import vault_service_pb2 as api
 
 from cards.brands import Brand, rule
-from cards.expiry import Expiry
+from cards.expiry import Expiry, expiry_of
 from cards.masking import holds_card_number, is_card_number
 from cards.pan import Pan, PanInvalid
 from vault.domain.card import Hold, HoldType, Kind, StoredCredential, TokenFormat
@@ -44,7 +44,7 @@ def expiry_in(message: pb.CardDetails | pb.CardChanges, path: str) -> Expiry | N
     month, year = message.HasField("expiry_month"), message.HasField("expiry_year")
     if month != year:
         raise VaultError(Reason.EXPIRY_INVALID, f"{path}.expiry_{'year' if month else 'month'}")
-    return Expiry(message.expiry_year, message.expiry_month) if month else None
+    return expiry_of(message.expiry_year, message.expiry_month) if month else None
 
 
 def no_number_in_text(text: str, path: str) -> str:

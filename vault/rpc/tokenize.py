@@ -47,19 +47,23 @@ class TokenizeHandlers:
 
     async def tokenize(self, request: pb.TokenizeRequest, call: Call) -> pb.TokenizeResponse:
         """Store one card."""
-        intent = await self._meaning(request, call)
+        intent = add_card_in(request)
+        if _needs_more(request, intent):
+            await self._require(request, intent, call)
         mark = mark_of_add(request.request_id, intent)
         entry = Entry(self.desk.caller(call), intent, mark, size=ENTRY_BYTES + request.ByteSize())
         result = cast("TokenizeResult", value_of((await self.desk.many(call, [entry]))[0]))
+        if request.HasField("security_code"):
+            await self._keep_code(request, result, call)
         view, now = View(call.identity), self.desk.clock.now_us()
-        return pb.TokenizeResponse(**await self._fields(call, request, result, view, now))
+        return pb.TokenizeResponse(**_fields(result, view, now))
 
     async def batch(self, request: pb.BatchTokenizeRequest, call: Call) -> pb.BatchTokenizeResponse:
         """Store up to 1,000 cards; each succeeds or fails alone, in order."""
         if request.ByteSize() + _REPLY_EXTRA * len(request.requests) > _MAX_BATCH:
             # Before anything is stored: a reply that is too big to be sent would tell nobody.
             raise VaultError(Reason.BATCH_TOO_LARGE, "requests")
-        items = [await self._item(each, call) for each in request.requests]
+        items = await self._items(request, call)
         caller = self.desk.caller(call)
         entries = [
             Entry(
@@ -79,7 +83,9 @@ class TokenizeHandlers:
             if item.intent is not None:
                 try:
                     result = cast("TokenizeResult", value_of(next(outcomes)))
-                    fields = await self._fields(call, item.request, result, view, now)
+                    if item.request.HasField("security_code"):
+                        await self._keep_code(item.request, result, call)
+                    fields = _fields(result, view, now)
                 except (VaultError, StatusError) as error:
                     item.error = error
                 else:
@@ -92,33 +98,50 @@ class TokenizeHandlers:
             response.results.add(error=error_of(problem))
         return response
 
-    async def _meaning(self, request: pb.TokenizeRequest, call: Call) -> AddCard:
-        intent = add_card_in(request)
+    async def _items(self, batch: pb.BatchTokenizeRequest, call: Call) -> list[_Item]:
+        """Return what each request of a batch means, or why it is refused."""
+        items = []
+        all_sound = self.validation.all_sound(batch, "requests")
+        for request in batch.requests:
+            item = _Item(request)
+            try:
+                if not all_sound:
+                    self.validation.check(request)
+                intent = add_card_in(request)
+                if _needs_more(request, intent):
+                    await self._require(request, intent, call)
+                item.intent = intent
+            except (VaultError, StatusError) as error:
+                item.error = error
+            items.append(item)
+        return items
+
+    async def _require(self, request: pb.TokenizeRequest, intent: AddCard, call: Call) -> None:
+        """Refuse what needs a further permission that the caller doesn't have."""
         if request.HasField("security_code"):
             code_length_in(request.security_code, intent.contents.pan.brand)
             await self.desk.require(call, "security_code")
         if intent.on_existing == "UPDATE":
             await self.desk.require(call, "update_existing")
-        return intent
 
-    async def _item(self, request: pb.TokenizeRequest, call: Call) -> _Item:
-        item = _Item(request)
-        try:
-            self.validation.check(request)
-            item.intent = await self._meaning(request, call)
-        except (VaultError, StatusError) as error:
-            item.error = error
-        return item
+    async def _keep_code(
+        self, request: pb.TokenizeRequest, result: TokenizeResult, call: Call
+    ) -> None:
+        """Keep the security code that came with a request.
 
-    async def _fields(
-        self, call: Call, request: pb.TokenizeRequest, result: TokenizeResult, view: View, now: int
-    ) -> dict[str, Any]:
-        """Return a reply's fields; keep the security code that came with the request."""
-        if request.HasField("security_code"):
-            # After the commit, before the reply: a retry with the same request id keeps it again.
-            await self.desk.in_time(call, self.codes.put(result.card, request.security_code))
-        return {
-            "card": masked_fields(result.card, view, now),
-            "created": result.created,
-            "differs": result.differs,
-        }
+        After the commit, before the reply: a retry with the same request id keeps it again.
+        """
+        await self.desk.in_time(call, self.codes.put(result.card, request.security_code))
+
+
+def _needs_more(request: pb.TokenizeRequest, intent: AddCard) -> bool:
+    return intent.on_existing == "UPDATE" or request.HasField("security_code")
+
+
+def _fields(result: TokenizeResult, view: View, now: int) -> dict[str, Any]:
+    """Return a reply's fields."""
+    card, created, differs = result
+    fields: dict[str, Any] = {"card": masked_fields(card, view, now), "created": created}
+    if differs:
+        fields["differs"] = differs
+    return fields

@@ -17,7 +17,9 @@ _FLAG: Final = Card._fields.index("expiry_unconfirmed")
 
 def card_of(row: tuple[Any, ...]) -> Card:
     """Return a card from its columns; SQLite has no booleans."""
-    return Card._make((*row[:_FLAG], row[_FLAG] == 1, *row[_FLAG + 1 :]))
+    values = list(row)
+    values[_FLAG] = row[_FLAG] == 1
+    return Card._make(values)
 
 
 def version_of(row: tuple[Any, ...]) -> Version:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from vault.crypto.keys import TenantKeys
 from vault.domain.audit import ChainHead
@@ -50,7 +50,7 @@ class Context:
         Raises VaultError(DATA_CORRUPT): nothing is decided, or recorded, on a damaged card.
         """
         key = entry.card_key
-        card = self.state.cards.get(key) if key else None
+        card = self.state.cards.get(key) if key is not None else None
         if card is None:
             return Refused(Reason.CARD_NOT_FOUND, "token")
         must_be_sound(card)
@@ -105,6 +105,16 @@ class Decision:
     record_request: bool = True
 
 
+class Look(NamedTuple):
+    """An entry that succeeds and changes nothing: its answer, and what is recorded of it."""
+
+    action: str
+    value: Any
+    token: str = ""
+    purpose: str = ""
+    note: str = ""
+
+
 @dataclass(slots=True, frozen=True)
 class Fan:
     """An entry about several cards: each decision is taken when the one before is in the state.
@@ -116,7 +126,7 @@ class Fan:
     value: Callable[[], Any]  # the entry's answer, once all are taken
 
 
-Verdict = Decision | Refused
+Verdict = Decision | Look | Refused
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 

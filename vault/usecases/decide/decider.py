@@ -41,7 +41,7 @@ from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import CardResult, TokenizeResult
 from vault.domain.soundness import damaged
 from vault.usecases.decide.by_number import decide_by_number, decide_release
-from vault.usecases.decide.context import Context, Decision, Fan, Rules, Verdict
+from vault.usecases.decide.context import Context, Decision, Fan, Look, Rules, Verdict
 from vault.usecases.decide.drop_parked import decide_drop
 from vault.usecases.decide.edit import decide_edit
 from vault.usecases.decide.imprints import leave_imprint
@@ -157,7 +157,10 @@ class Decider:
             for decision in verdict.decisions:
                 self._accept(ctx, delta, entry, decision)
             return Applied(verdict.value())
-        self._accept(ctx, delta, entry, verdict)
+        if isinstance(verdict, Look):
+            _audit(ctx, delta, _facts_of_look(entry, verdict))
+        else:
+            self._accept(ctx, delta, entry, verdict)
         return Applied(verdict.value)
 
     def _accept(self, ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:
@@ -246,6 +249,23 @@ def _facts(entry: Entry, decision: Decision) -> AuditFacts:
         _request_id(entry),
         decision.after.revision if decision.after else 0,
         decision.note,
+    )
+
+
+def _facts_of_look(entry: Entry, look: Look) -> AuditFacts:
+    caller, request_id = entry.caller, _request_id(entry)
+    return AuditFacts(
+        caller.tenant,
+        caller.principal,
+        caller.origin,
+        look.action,
+        "ok",
+        look.token,
+        look.purpose,
+        "",
+        request_id,
+        0,
+        look.note,
     )
 
 

@@ -26,14 +26,16 @@ def fingerprint_of(
     With two live fingerprint keys (during a rotation) both rows are written. `lookups` are the
     number's, where somebody has made them already.
     """
-    macs = lookups or lookups_of(ctx.keys[tenant], kind, pan)
-    wanted = [NumberKey(tenant, mac) for mac in macs]
-    known = [ctx.state.numbers.get(key) for key in wanted]
-    fingerprint = next((found for found in known if found), None)
-    if fingerprint is None:
+    fingerprint, missing = "", []
+    for mac in lookups or lookups_of(ctx.keys[tenant], kind, pan):
+        key = NumberKey(tenant, mac)
+        found = ctx.state.numbers.get(key)
+        if not found:
+            missing.append(key)
+        fingerprint = fingerprint or found or ""
+    if not fingerprint:
         fingerprint = "fp_" + timed_id(ctx.now, ctx.random)
-    missing = {key: fingerprint for key, found in zip(wanted, known, strict=True) if not found}
-    return fingerprint, missing
+    return fingerprint, dict.fromkeys(missing, fingerprint)
 
 
 def number_keys(tenant: str, keys: TenantKeys, pan: Pan) -> list[NumberKey]:

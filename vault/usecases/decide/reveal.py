@@ -10,7 +10,7 @@ from vault.domain.intents import Entry, FindNumber, Reveal
 from vault.domain.outcome import Refused
 from vault.domain.reasons import Reason, VaultError
 from vault.domain.results import Found, FoundNumber, Revealed
-from vault.usecases.decide.context import Context, Decision, Verdict
+from vault.usecases.decide.context import Context, Look, Verdict
 from vault.usecases.decide.numbers import number_keys
 from vault.usecases.decide.sealing import open_current, open_version
 from vault.usecases.ledger.state import Holder
@@ -42,13 +42,8 @@ def decide_reveal(ctx: Context, entry: Entry, intent: Reveal) -> Verdict:
         if version is None:
             return Refused(Reason.VERSION_NOT_FOUND, "credential_version")
         contents = open_version(keys, card, version)
-    return Decision(
-        action=ACTION,
-        value=Revealed(card, contents, number),
-        token=card.token,
-        purpose=intent.purpose,
-        note=f"version {number}" + (", security code" if intent.with_security_code else ""),
-    )
+    note = f"version {number}" + (", security code" if intent.with_security_code else "")
+    return Look(ACTION, Revealed(card, contents, number), card.token, intent.purpose, note)
 
 
 def _check_order(card: Card, older: Sequence[Version]) -> None:
@@ -87,7 +82,7 @@ def decide_find(ctx: Context, entry: Entry, intent: FindNumber) -> Verdict:
         for key, each in told
         if each.status != Status.DELETED and not 0 < each.expire_time <= ctx.now
     ]
-    return Decision(
+    return Look(
         action="card.find_by_number",
         value=FoundNumber(tuple(found), any(key in ctx.state.cut for key in keys)),
         purpose=intent.purpose,

@@ -28,6 +28,7 @@ from vault.usecases.decide.tokens import new_token
 
 ACTION = "card.tokenize"
 _CREATED = outcome_text(created=True)
+_ACTIVE, _CARDHOLDER = Status.ACTIVE.value, Cause.CARDHOLDER.value
 
 
 def decide_tokenize(ctx: Context, entry: Entry, intent: AddCard) -> Verdict:
@@ -146,41 +147,42 @@ def _new_card(ctx: Context, tenant: str, fingerprint: str, intent: AddCard) -> C
     contents = intent.contents
     pan = contents.pan
     token = _unused_token(ctx, tenant, intent)
-    kind = intent.kind.value
-    # Sealed before its row is made: changing one column of a row so wide costs half a sealing.
+    kind = str(intent.kind)
+    # Sealed before its row is made: changing one column of a row so wide costs half a sealing. The
+    # row is made by position: by thirty names it takes more than a sealing's MACs.
     place = place_of(tenant, token, intent.customer, kind, 1)
+    sealed = ctx.keys[tenant].record.seal(contents.encode(), place, ctx.random)
+    agreements = intent.stored_credentials
     return Card(
-        tenant=tenant,
-        token=token,
-        revision=1,
-        credential_version=1,
-        kind=kind,
-        token_format=intent.token_format.value,
-        status=Status.ACTIVE.value,
-        status_before="",
-        brand=pan.brand.value,
-        bin=pan.bin(8),
-        last4=pan.last4,
-        expiry=contents.expiry.as_int if contents.expiry else 0,
-        expiry_unconfirmed=False,
-        fingerprint=fingerprint,
-        customer=intent.customer,
-        create_time=ctx.now,
-        update_time=ctx.now,
-        expire_time=ctx.now + intent.ttl_us if intent.ttl_us else 0,
-        purge_time=0,
-        sealed=ctx.keys[tenant].record.seal(contents.encode(), place, ctx.random),
-        sealed_revision=1,
-        version_cause=Cause.CARDHOLDER.value,
-        version_source="",
-        version_time=ctx.now,
-        event_time=0,
-        file_time=0,
-        asked_time=0,
-        holds="",
-        stored_credentials=pack_stored_credentials(intent.stored_credentials)
-        if intent.stored_credentials
-        else "",
-        metadata=pack(dict(intent.metadata)) if intent.metadata else "",
-        details="",
+        tenant,
+        token,
+        1,  # revision
+        1,  # credential_version
+        kind,
+        str(intent.token_format),
+        _ACTIVE,
+        "",  # status_before
+        str(pan.brand),
+        pan.bin(8),
+        pan.last4,
+        contents.expiry.as_int if contents.expiry else 0,
+        False,  # noqa: FBT003 - expiry_unconfirmed
+        fingerprint,
+        intent.customer,
+        ctx.now,  # create_time
+        ctx.now,  # update_time
+        ctx.now + intent.ttl_us if intent.ttl_us else 0,  # expire_time
+        0,  # purge_time
+        sealed,
+        1,  # sealed_revision
+        _CARDHOLDER,  # version_cause
+        "",  # version_source
+        ctx.now,  # version_time
+        0,  # event_time
+        0,  # file_time
+        0,  # asked_time
+        "",  # holds
+        pack_stored_credentials(agreements) if agreements else "",
+        pack(dict(intent.metadata)) if intent.metadata else "",
+        "",  # details
     )

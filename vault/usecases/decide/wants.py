@@ -42,11 +42,16 @@ def _want_one(want: Want, entry: Entry, keys: Mapping[str, TenantKeys], now: int
     if entry.mark is not None:
         want.requests.add(RequestKey(tenant, entry.caller.principal, entry.mark.request_id))
     match intent:
-        case Note() | EndChains():
-            return  # its token, if it names one, need not exist
         case AddCard():
             entry.lookups = lookups_of(keys[tenant], intent.kind, intent.contents.pan)
             _want_new(want, tenant, intent, entry.lookups)
+        case Reveal():
+            key = CardKey(tenant, intent.token)
+            want.cards.add(key)
+            if intent.credential_version:
+                want.versions.add(key)
+        case Note() | EndChains():
+            return  # its token, if it names one, need not exist
         case FindNumber():
             numbers = number_keys(tenant, keys[tenant], intent.pan)
             want.numbers.update(numbers)
@@ -61,10 +66,6 @@ def _want_one(want: Want, entry: Entry, keys: Mapping[str, TenantKeys], now: int
             want.follow = True
         case DropParked():
             want.parked_ids.add(ParkedKey(tenant, intent.update_id))
-        case Reveal():
-            want.cards.add(CardKey(tenant, intent.token))
-            if intent.credential_version:
-                want.versions.add(CardKey(tenant, intent.token))
         case _:
             _want_change(want, CardKey(tenant, intent.token), intent, keys[tenant])
 

@@ -77,9 +77,10 @@ class Delta:
 
     def change(self, base: int, card: Card) -> None:
         """Note a card's new row; what a choice relies on is then its base."""
-        known = self.cards.get(card.key)
-        self.cards[card.key] = CardChange(known.base if known else base, card)
-        self.relied.pop(card.key, None)
+        key = card.key
+        known = self.cards.get(key)
+        self.cards[key] = CardChange(known.base if known else base, card)
+        self.relied.pop(key, None)
 
     def rely_on(self, card: Card) -> None:
         """Note that a choice was made by a card as it is, which must still be so at the write."""

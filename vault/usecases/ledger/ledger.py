@@ -116,8 +116,7 @@ class GroupCommitLedger:
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         with step("ledger.wait") as span:
             call = Call(done, [None] * len(entries), len(entries), span)
-            for index, entry in enumerate(entries):
-                self._line.add(Waiting(entry, call, index))
+            self._line.add(call, entries)
             self._wake.set()
             return await done
 
@@ -301,7 +300,7 @@ class GroupCommitLedger:
             entry = Entry(Caller(tenant, RELEASER), ReleaseParked(mac))
             if self._line.has_room([entry]):
                 done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-                self._line.add(Waiting(entry, Call(done, [None], 1), 0))
+                self._line.add(Call(done, [None], 1), [entry])
 
 
 def _parts(batch: list[Waiting]) -> list[list[Waiting]]:

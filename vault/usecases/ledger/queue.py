@@ -67,15 +67,16 @@ class Line:
         )
         return fits or not waiting
 
-    def add(self, waiting: Waiting) -> None:
-        """Put an entry at the end of its tenant's line."""
-        tenant = waiting.entry.caller.tenant
-        queue = self._tenants.get(tenant)
-        if queue is None:
-            queue = self._tenants[tenant] = deque()
-        queue.append(waiting)
-        self.entries += 1
-        self.bytes += waiting.entry.size
+    def add(self, call: Call, entries: Sequence[Entry]) -> None:
+        """Put a call's entries at the end of their tenants' lines."""
+        caller, queue = None, deque[Waiting]()
+        for index, entry in enumerate(entries):
+            if entry.caller is not caller:  # one, of nearly all calls
+                caller = entry.caller
+                queue = self._tenants.setdefault(caller.tenant, deque())
+            queue.append(Waiting(entry, call, index))
+            self.bytes += entry.size
+        self.entries += len(entries)
 
     def set_aside(self, waiting: Waiting) -> None:
         """Count an entry that was taken and has to wait for its tenant's keys."""
