@@ -78,15 +78,31 @@ class Past:
             yield
             return
         now = self._now = {token: model.cards.get(token) for token in then}
-        for token, card in then.items():
-            _put(model, token, None if card is None else _copied(card))
+        seen = {token: None if card is None else _copied(card) for token, card in then.items()}
+        for token, card in seen.items():
+            _put(model, token, card)
         late -= model.answers
         model.answers |= late
         yield
         for token, card in now.items():
-            _put(model, token, card)
+            _put(model, token, _joined(then[token], seen[token], card))
         model.answers -= late
         self._now = {}
+
+
+def _joined(then: Modelled | None, seen: Modelled | None, now: Modelled | None) -> Modelled | None:
+    """Return a card as it is behind the block: as it was before, or as the block has changed it.
+
+    What came between and is no revision of the card's does not keep a change from holding: that is
+    a purge of older versions alone.
+    """
+    if then is None or seen is None or now is None:
+        return now
+    if seen.revision == then.revision or now.revision != then.revision:
+        return now
+    for kept, purged in zip(seen.versions, now.versions, strict=False):
+        kept.gone = kept.gone or purged.gone
+    return seen
 
 
 def _put(model: Model, token: str, card: Modelled | None) -> None:
