@@ -60,8 +60,7 @@ def _tell(what: str, error: BaseException) -> None:
 def _of_the_system(error: BaseException) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return ""
-    told = f": {error.strerror}: {error.filename}" if error.filename else f": {error.strerror}"
-    return redact(told)[0]
+    return f": {error.strerror}: {error.filename}" if error.filename else f": {error.strerror}"
 
 
 def _say(what: str, error: BaseException | None) -> None:
@@ -74,4 +73,5 @@ def _say(what: str, error: BaseException | None) -> None:
         lines[0] += _of_the_system(error)
         lines += [f"  {frame}" for frame in frames]
     if sys.stderr is not None:  # nobody may be there to read it
-        sys.stderr.write("\n".join(lines) + "\n")
+        # A library's own words may have a number put into them, and a file be named after one.
+        sys.stderr.write("\n".join([redact(line)[0] for line in lines]) + "\n")

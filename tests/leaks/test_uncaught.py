@@ -65,6 +65,7 @@ try:
     broken()
 except LookupError:
     logging.getLogger("library").exception("it failed with %s", number)
+    logging.getLogger("library").error(f"its own words hold {number}")
 broken()
 """
 
