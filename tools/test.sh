@@ -9,7 +9,8 @@ run=(-m pytest -n 2 --dist worksteal -q -p no:cacheprovider)
 # What takes the same code through many states, or starts processes, which are not measured: to
 # count its lines would nearly double its time.
 uncounted=(tests/e2e tests/power tests/flips tests/seeds tests/histories tests/timejumps tests/fuzz
-  tests/leaks tests/proof tests/simulation tests/unit/updater/test_crashes.py
+  tests/leaks tests/neighbours tests/oracle tests/proof tests/simulation
+  tests/unit/updater/test_crashes.py
   tests/unit/updater/test_model.py)
 echo "test: end to end, crashes, power cuts, bit flips, simulation, histories, fuzzing"
 status=0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.oracle import prove
-from tests.proof.page import report
-from tests.proof.plan import Plan
+from tests.oracle.page import report
+from tests.oracle.plan import Plan
+from tests.oracle.run import prove
 
 
 @pytest.mark.slow

@@ -39,14 +39,12 @@ PARTS: Final = (
     Part("power", "tests.power.proof", 10_000, "images", "Power cuts and failing disks"),
     Part("flips", "tests.flips.proof", 20_000, "flipped bits", "Bit flips"),
     Part("kills", "tests.e2e.kills.proof", 1_000, "kills", "Killed processes"),
-    Part("failovers", "tests.proof.failovers", 200, "faults", "Failovers of the database"),
-    Part("neighbours", "tests.proof.neighbours", 200, "faults each", "Redis, KMS and Kafka"),
+    Part("failovers", "tests.parts.failover.proof", 200, "faults", "Failovers of the database"),
+    Part("neighbours", "tests.neighbours.proof", 200, "faults each", "Redis, KMS and Kafka"),
     Part("histories", "tests.histories.proof", 1_000_000, "operations", "Histories"),
     Part("simulation", "tests.seeds.proof", 50_000, "seeds", "Deterministic simulation"),
-    Part("time", "tests.proof.clocks", 200, "jumps and pauses", "Time"),
+    Part("time", "tests.timejumps.proof", 200, "jumps and pauses", "Time"),
     Part("fuzz", "tests.fuzz.proof", 10_000_000, "executions", "Fuzzing"),
-    Part(
-        "oracle", "tests.proof.oracle_part", 1_000_000, "answers", "The updater against the oracle"
-    ),
+    Part("oracle", "tests.oracle.proof", 1_000_000, "answers", "The updater against the oracle"),
 )
 BY_NAME: Final = {part.name: part for part in PARTS}

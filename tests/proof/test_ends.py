@@ -13,14 +13,15 @@ import pytest
 
 from tests.e2e.kills import proof as kills
 from tests.e2e.kills.trial import GROUNDS
+from tests.neighbours import proof as neighbours
+from tests.neighbours.watch import Trial as NeighbourTrial
+from tests.parts.failover import proof as failovers
 from tests.parts.failover import trials as failover
 from tests.parts.failover.faults import Fault
 from tests.parts.failover.trial import Trial
 from tests.parts.servers.postgres import PostgresServer
 from tests.proof import __main__ as runner
-from tests.proof import failovers, neighbours
 from tests.proof.ended import Ended, ended_by, result_or_end
-from tests.proof.neighbour_watch import Trial as NeighbourTrial
 from tests.proof.parts import Part, Say
 from tests.proof.report import Report, Row, read_report
 from tools.running.process import ProcessFailed
@@ -144,7 +145,7 @@ def test_a_neighbour_whose_trial_fails_leaves_the_others(
     told: list[str] = []
     bad, well = neighbours.prove(1, 2, tmp_path, told.append)
     (found,) = bad.violations
-    assert "ended by ModuleNotFoundError at tests/proof/neighbours.py" in found
+    assert "ended by ModuleNotFoundError at tests/neighbours/proof.py" in found
     assert well.violations == ()
     assert well.counts["faults"] == 2
     assert any("Traceback" in each for each in told)

@@ -11,16 +11,16 @@ from tests.e2e.kills.checker import Breach, Violation
 from tests.e2e.kills.history import Read
 from tests.e2e.kills.proof import CALLS_A_KILL, rows_of
 from tests.e2e.kills.trial import GROUNDS, Trial
+from tests.neighbours.proof import NEIGHBOURS
+from tests.neighbours.proof import row_of as neighbours_row
+from tests.neighbours.watch import Trial as NeighbourTrial
 from tests.parts.failover.faults import Fault
+from tests.parts.failover.proof import row_of as failovers_row
 from tests.parts.failover.trial import Trial as FailoverTrial
 from tests.parts.failover.trials import Trials
 from tests.power.cuts import Tally
 from tests.power.proof import cuts_row, small_row
 from tests.power.small_disk import Filled
-from tests.proof.failovers import row_of as failovers_row
-from tests.proof.neighbour_watch import Trial as NeighbourTrial
-from tests.proof.neighbours import NEIGHBOURS
-from tests.proof.neighbours import row_of as neighbours_row
 from tests.proof.report import MOST_VIOLATIONS, Report, Row, with_shortfall
 from tools.reliability_page import broken, done
 

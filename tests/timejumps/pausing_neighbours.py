@@ -19,9 +19,9 @@ from typing import Final
 
 from chassis.channel import tenant_metadata
 from tests.doubles.vault_site import vault_site
-from tests.proof.neighbour_customer import Customer, Stubs
-from tests.proof.neighbour_judge import Fault
-from tests.proof.neighbour_kms import (
+from tests.neighbours.customer import Customer, Stubs
+from tests.neighbours.judge import Fault
+from tests.neighbours.kms import (
     COLD,
     CUSTOMERS,
     KEY,
@@ -30,8 +30,8 @@ from tests.proof.neighbour_kms import (
     make_policy,
     make_token,
 )
-from tests.proof.neighbour_redis import run_pauses
-from tests.proof.neighbour_watch import Trial, Watch, plain_channel
+from tests.neighbours.redis import run_pauses
+from tests.neighbours.watch import Trial, Watch, plain_channel
 from tests.timejumps.pausing import Paused, lengths
 from tools.running.process import Process
 from tools.running.site import ROOT

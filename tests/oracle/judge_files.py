@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tests.proof.record import (
+from tests.oracle.record import (
     Breach,
     Finding,
     Ledgers,

@@ -11,8 +11,8 @@ from cardvault.vault.v1 import reveal_service_pb2 as reveals
 
 from tests.doubles.rpc_requests import tokenize
 from tests.doubles.vault_site import request_id
-from tests.proof.neighbour_customer import Stubs
-from tests.proof.neighbour_watch import Watch
+from tests.neighbours.customer import Stubs
+from tests.neighbours.watch import Watch
 
 PUT, TAKE, AGAIN = "tokenization with a code", "reveal with its code", "second reveal with a code"
 _PATIENCE_S: Final = 6.0

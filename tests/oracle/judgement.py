@@ -18,13 +18,13 @@ from cardvault.vault.v1.vault_service_pb2 import BatchGetCardsRequest
 from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 
 from chassis.channel import open_channel, tenant_metadata
-from tests.proof.installation import Installation
-from tests.proof.judge import Judge, Verdict
-from tests.proof.judge_cards import HOME
-from tests.proof.networks import setup_of
-from tests.proof.operator import Operator
-from tests.proof.plan import CHANNELS, OTHER_TENANT, ChannelPlan
-from tests.proof.record import Contents, Seen, Sent, SentFile, Stored, Truth, VaultCounts
+from tests.oracle.installation import Installation
+from tests.oracle.judge import Judge, Verdict
+from tests.oracle.judge_cards import HOME
+from tests.oracle.networks import setup_of
+from tests.oracle.operator import Operator
+from tests.oracle.plan import CHANNELS, OTHER_TENANT, ChannelPlan
+from tests.oracle.record import Contents, Seen, Sent, SentFile, Stored, Truth, VaultCounts
 from updater.simulator.journal import deliveries
 from updater.simulator.plan import What
 from updater.simulator.setup import JOURNAL

@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.proof.neighbour_codes import AGAIN, PUT, TAKE
+from tests.neighbours.codes import AGAIN, PUT, TAKE
 
 _AWAY: Final = frozenset({"SECURITY_CODE_UNAVAILABLE"})
 _LOST: Final = _AWAY | {"SECURITY_CODE_GONE"}

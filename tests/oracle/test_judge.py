@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.proof.record import Breach, Contents, Sent, SentFile, VaultCounts
-from tests.proof.recorded import LATER, OLD, PROMISED, Outcome, judged, recorded, seen
+from tests.oracle.record import Breach, Contents, Sent, SentFile, VaultCounts
+from tests.oracle.recorded import LATER, OLD, PROMISED, Outcome, judged, recorded, seen
 
 Falsify = Callable[[Outcome], None]
 

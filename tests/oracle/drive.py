@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chassis.files import write_private
-from tests.proof.installation import Installation, store_cards
-from tests.proof.judge_cards import HOME
-from tests.proof.kills import Kills, kill_and_start, started
-from tests.proof.networks import done_file, due_times, job_of, order_file
-from tests.proof.operator import Operator
-from tests.proof.record import Stored
+from tests.oracle.installation import Installation, store_cards
+from tests.oracle.judge_cards import HOME
+from tests.oracle.kills import Kills, kill_and_start, started
+from tests.oracle.networks import done_file, due_times, job_of, order_file
+from tests.oracle.operator import Operator
+from tests.oracle.record import Stored
 from tools.running.process import Process
 
 _LOOK: Final = 0.2
@@ -58,7 +58,7 @@ class Drive:
         self.times: Final = Times()
         self.stored: Sequence[Stored] = ()
         self._networks: Final = installation.site.process(
-            "networks", "-m", "tests.proof.networks", job_of(installation)
+            "networks", "-m", "tests.oracle.networks", job_of(installation)
         )
         self._say: Final = say
         self._rate: float = 100_000.0  # bytes a second that files were taken in with, lately

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.doubles.vault_site import VaultSite, vault_site
+from tests.neighbours.codes import CodeCustomer
+from tests.neighbours.customer import READ, Customer, Stubs
+from tests.neighbours.judge import Fault, p99
+from tests.neighbours.redis_troubles import RedisFault, trouble
+from tests.neighbours.watch import Trial, Watch, hold_s, plain_channel, reading
 from tests.parts.servers.redis import RedisServer, redis_server
-from tests.proof.neighbour_codes import CodeCustomer
-from tests.proof.neighbour_customer import READ, Customer, Stubs
-from tests.proof.neighbour_judge import Fault, p99
-from tests.proof.neighbour_redis_troubles import RedisFault, trouble
-from tests.proof.neighbour_watch import Trial, Watch, hold_s, plain_channel, reading
 
 CUSTOMERS: Final = 3
 CODES: Final = 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.proof.neighbour_codes import AGAIN, PUT, TAKE
-from tests.proof.neighbour_customer import READ, REVEAL, Card, _differs
-from tests.proof.neighbour_judge import Answer, Fault, Judge
-from tests.proof.neighbour_redis_troubles import RedisFault
+from tests.neighbours.codes import AGAIN, PUT, TAKE
+from tests.neighbours.customer import READ, REVEAL, Card, _differs
+from tests.neighbours.judge import Answer, Fault, Judge
+from tests.neighbours.redis_troubles import RedisFault
 
 STRUCK, HEALED, WELL = 100.0, 103.0, 105.0
 

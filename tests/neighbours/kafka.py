@@ -20,14 +20,14 @@ from typing import Final
 
 import asyncpg
 
+from tests.neighbours.customer import Customer, Stubs
+from tests.neighbours.judge import RECOVERY_S, Fault
+from tests.neighbours.watch import Trial, Watch, hold_s, plain_channel, reading
 from tests.parts.kafka.consuming import missing, seen
 from tests.parts.kafka.test_kills import relay
 from tests.parts.kafka.vaults import Vault, committed, emptied, vaults
 from tests.parts.servers.kafka import KafkaServer, kafka_server
 from tests.parts.servers.postgres import PostgresServer, postgres_server
-from tests.proof.neighbour_customer import Customer, Stubs
-from tests.proof.neighbour_judge import RECOVERY_S, Fault
-from tests.proof.neighbour_watch import Trial, Watch, hold_s, plain_channel, reading
 from tools.running.process import Process
 from tools.running.site import Site
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cards.brands import Brand
 from cards.testcards import test_pan
-from tests.proof.record import Contents
+from tests.oracle.record import Contents
 
 _THREE: Final = (Brand.VISA, Brand.MASTERCARD, Brand.DISCOVER)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.proof.installation import Installation
+from tests.oracle.installation import Installation
 
 _WINDOW: Final = 1 << 20
 _MOST_NUMBERS: Final = 100_000

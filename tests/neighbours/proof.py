@@ -19,9 +19,9 @@ from typing import Final, cast
 
 import structlog
 
+from tests.neighbours.judge import RECOVERY_S
+from tests.neighbours.watch import Trial
 from tests.proof.ended import Ended, ended_by, result_or_end
-from tests.proof.neighbour_judge import RECOVERY_S
-from tests.proof.neighbour_watch import Trial
 from tests.proof.parts import Say
 from tests.proof.report import Row, with_shortfall
 from tools.running.guardian import end_with
@@ -42,20 +42,20 @@ class Neighbour:
 NEIGHBOURS: Final = (
     Neighbour(
         "Redis",
-        "tests.proof.neighbour_redis",
+        "tests.neighbours.redis",
         "masked reads, reveals, tokenizations and updates succeed, all of them; with security codes"
         " the right one, UNAVAILABLE with RetryInfo, or what is documented for one that was lost;"
         " no forged or older entry shows; no code is given twice",
     ),
     Neighbour(
         "the key service",
-        "tests.proof.neighbour_kms",
+        "tests.neighbours.kms",
         "who has keys of less than an hour notices nothing; who has none is told UNAVAILABLE with"
         " RetryInfo; masked reads always succeed; at most 1.2 calls arrive for each to be made",
     ),
     Neighbour(
         "Kafka",
-        "tests.proof.neighbour_kafka",
+        "tests.neighbours.kafka",
         "no call fails; every committed change's event is delivered, in order per token, none is"
         " made up; what waited is gone in time, 1 s for 2,000 events added",
     ),

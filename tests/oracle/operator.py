@@ -14,7 +14,7 @@ from cardvault.updater.v1.feed_service_pb2_grpc import FeedServiceStub
 from cardvault.updater.v1.updater_service_pb2_grpc import UpdaterServiceStub
 from cardvault.vault.v1.update_pb2 import Disposition, UpdateOutcome
 
-from tests.proof.record import ToldAnswer, ToldException, ToldFile
+from tests.oracle.record import ToldAnswer, ToldException, ToldFile
 
 if TYPE_CHECKING:  # the asynchronous stubs are types only
     from cardvault.updater.v1.feed_service_pb2_grpc import FeedServiceAsyncStub

@@ -1,4 +1,4 @@
-"""`python -m tests.proof.oracle`: an updater's semantics against the simulator's ledger.
+"""`python -m tests.oracle.run`: an updater's semantics against the simulator's ledger.
 
 Real processes, killed at random; exit 0 only if every card and every row is as it has to be.
 """
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from chassis.channel import open_channel
 from tests.bench.machine import this_machine
-from tests.proof.drive import Drive
-from tests.proof.installation import Installation, installed
-from tests.proof.judgement import Judgement
-from tests.proof.operator import Operator
-from tests.proof.outcome import Proven
-from tests.proof.page import report, write_page
-from tests.proof.plan import Plan
-from tests.proof.scanning import scan
+from tests.oracle.drive import Drive
+from tests.oracle.installation import Installation, installed
+from tests.oracle.judgement import Judgement
+from tests.oracle.operator import Operator
+from tests.oracle.outcome import Proven
+from tests.oracle.page import report, write_page
+from tests.oracle.plan import Plan
+from tests.oracle.scanning import scan
 
 
 async def prove(plan: Plan, home: Path, say: Callable[[str], None]) -> Proven:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.proof.clocks import Part, row_of_clocks, row_of_jumps, row_of_pauses, row_of_updaters
 from tests.timejumps.faked import Faked
 from tests.timejumps.faked_updater import FakedUpdater
 from tests.timejumps.pausing import Paused
+from tests.timejumps.proof import Part, row_of_clocks, row_of_jumps, row_of_pauses, row_of_updaters
 from tests.timejumps.trials import Jumped
 
 

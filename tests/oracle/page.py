@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.machine import Machine
-from tests.proof.outcome import Proven
-from tests.proof.record import Sent
+from tests.oracle.outcome import Proven
+from tests.oracle.record import Sent
 
 _ROWS: Final[Mapping[str, str]] = {
     "APPLIED": "applied",
@@ -62,7 +62,7 @@ def write_page(path: Path, proven: Proven, machine: Machine) -> None:
     moved = verdict.marks["moved"] / (sum(verdict.cards[each] for each in _ASKED) - silent)
     text = f"""# The updater against the oracle
 
-Written by `make proof`; what is judged, and how, is in `tests/proof`.
+Written by `make proof`; what is judged, and how, is in `tests/oracle`.
 
 {machine.date}, commit {machine.commit}, `{machine.command}`, seed {plan.seed}; {machine.cores}
 cores of {machine.cpu}, Linux {machine.kernel}, Python {machine.python}.

@@ -23,8 +23,8 @@ from cardvault.vault.v1.vault_service_pb2 import BatchTokenizeRequest, TokenizeR
 from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 
 from chassis.channel import open_channel, tenant_metadata
-from tests.proof.plan import CHANNELS, OTHER_TENANT, ChannelPlan, Plan, PlannedCard, planned_cards
-from tests.proof.record import Stored
+from tests.oracle.plan import CHANNELS, OTHER_TENANT, ChannelPlan, Plan, PlannedCard, planned_cards
+from tests.oracle.record import Stored
 from tools.running.process import Process
 from tools.running.site import Site
 

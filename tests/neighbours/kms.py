@@ -21,9 +21,9 @@ from chassis.channel import tenant_metadata
 from tests.doubles.kms_door import VAULT_ANSWERS, Door, Mode, door_to
 from tests.doubles.kms_transit import TransitKey, TransitServer, transit_server
 from tests.doubles.vault_site import POLICY, vault_site
-from tests.proof.neighbour_customer import PLAIN, READ, Customer, Stubs
-from tests.proof.neighbour_judge import Fault
-from tests.proof.neighbour_watch import Trial, Watch, plain_channel, reading
+from tests.neighbours.customer import PLAIN, READ, Customer, Stubs
+from tests.neighbours.judge import Fault
+from tests.neighbours.watch import Trial, Watch, plain_channel, reading
 
 CUSTOMERS: Final = 3
 COLD: Final = "cold "

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.proof.judge import Judge, Verdict
-from tests.proof.record import (
+from tests.oracle.judge import Judge, Verdict
+from tests.oracle.record import (
     Contents,
     Seen,
     Sent,

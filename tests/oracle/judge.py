@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.proof.judge_cards import Inquiries, judge_card
-from tests.proof.judge_files import (
+from tests.oracle.judge_cards import Inquiries, judge_card
+from tests.oracle.judge_files import (
     BRINGS_CONTENTS,
     FILE,
     PARKED,
@@ -22,7 +22,7 @@ from tests.proof.judge_files import (
     judge_totals,
     judge_vault,
 )
-from tests.proof.record import (
+from tests.oracle.record import (
     Finding,
     Ledgers,
     Seen,

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tests.proof.record import Breach, Finding, Seen, Stored, Traces, Truth
+from tests.oracle.record import Breach, Finding, Seen, Stored, Traces, Truth
 
 ACTIVE: Final = "ACTIVE"
 STATUSES: Final[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""`python -m tests.proof.networks JSON`: all acquirers, in a process of their own.
+"""`python -m tests.oracle.networks JSON`: all acquirers, in a process of their own.
 
 It can be killed anywhere: what was begun is finished by the next one. Whoever drives it writes a
 simulated time into one file, and finds it in another one once all that was due is delivered.
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from chassis.files import write_private
-from tests.proof.installation import Installation
-from tests.proof.plan import CHANNELS, ChannelPlan
+from tests.oracle.installation import Installation
+from tests.oracle.plan import CHANNELS, ChannelPlan
 from updater.simulator.setup import JOURNAL, Setup
 
 _LOOK: Final = 0.05

@@ -17,7 +17,7 @@ import grpc
 from chassis.channel import MESSAGE_LIMIT
 from chassis.tls import TlsFiles, channel_credentials
 from tests.doubles.rpc_wire import Metadata, refusal_of
-from tests.proof.neighbour_judge import Answer, Fault, Judge
+from tests.neighbours.judge import Answer, Fault, Judge
 
 DEADLINE_S: Final = 8.0
 GIVEN_UP_S: Final = 30.0

@@ -15,7 +15,7 @@ from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 from tests.doubles.rpc_requests import tokenize
 from tests.doubles.rpc_wire import Metadata
 from tests.doubles.vault_site import new_pan, request_id
-from tests.proof.neighbour_watch import Watch
+from tests.neighbours.watch import Watch
 
 CARDS: Final = 8
 TOKENIZATION, READ, UPDATE, REVEAL = "tokenization", "masked read", "update", "reveal"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.proof.judge import Verdict
-from tests.proof.plan import Plan
-from tests.proof.scanning import Scan
+from tests.oracle.judge import Verdict
+from tests.oracle.plan import Plan
+from tests.oracle.scanning import Scan
 
 
 @dataclass(frozen=True, slots=True)

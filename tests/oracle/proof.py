@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.machine import this_machine
-from tests.proof.oracle import prove as proven_by
-from tests.proof.outcome import Proven
-from tests.proof.page import report, write_page
+from tests.oracle.outcome import Proven
+from tests.oracle.page import report, write_page
+from tests.oracle.plan import Plan
+from tests.oracle.run import prove as proven_by
 from tests.proof.parts import BY_NAME, Say
-from tests.proof.plan import Plan
 from tests.proof.report import DIRECTORY, Row
 
 _ANSWERS_A_KILL: Final = 25_000
