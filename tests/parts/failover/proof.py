@@ -12,8 +12,8 @@ from tests.proof.report import Row, with_shortfall
 
 
 def prove(seed: int, volume: int, scratch: Path, say: Say) -> list[Row]:
-    """Meet three clusters, side by side, with `volume` faults."""
-    trials = run_trials(scratch, volume, seed)
+    """Meet clusters, three at a time, with `volume` faults."""
+    trials = run_trials(scratch, volume, seed, say)
     say(str(trials))
     for each in trials.ended:
         say(each.trace)
@@ -31,7 +31,7 @@ def row_of(trials: Trials, volume: int) -> Row:
     met = ", ".join(f"{count} of: {fault}" for fault, count in trials.faults.items())
     return Row(
         fault="PostgreSQL fails over (Patroni, three nodes, a synchronous standby)",
-        done=f"under {CLIENTS} clients, on each of three clusters: {met}",
+        done=f"under {CLIENTS} clients each, on {len(trials.trials)} clusters: {met}",
         counts={
             "faults": trials.faults.total(),
             "acknowledged calls": trials.acknowledged,

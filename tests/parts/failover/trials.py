@@ -6,8 +6,8 @@ import asyncio
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,7 @@ from tests.proof.ended import Ended, ended_by, result_or_end
 from tools.running.guardian import end_with
 
 SIDE_BY_SIDE: Final = 3
+FAULTS_A_CLUSTER: Final = 20  # at most: one that does not come back costs the proof no more
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,13 @@ class Trials:
         )
 
 
-def run_trials(directory: Path, faults: int, seed: int) -> Trials:
+def run_trials(
+    directory: Path, faults: int, seed: int, say: Callable[[str], None] = lambda _text: None
+) -> Trials:
     """Deal the faults out, run all trials and wait; one that fails takes no other along."""
     plan = planned(faults, seed)
-    hands = [plan[at::SIDE_BY_SIDE] for at in range(SIDE_BY_SIDE)]
+    clusters = max(SIDE_BY_SIDE, -(-faults // FAULTS_A_CLUSTER))
+    hands = [plan[at::clusters] for at in range(clusters)]
     # Not forked: this process may have threads and an event loop.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
@@ -96,6 +100,8 @@ def run_trials(directory: Path, faults: int, seed: int) -> Trials:
             for at, hand in enumerate(hands)
             if hand
         ]
+        for done, _each in enumerate(as_completed(running), 1):
+            say(f"{done} of {len(running)} clusters have met their faults")
         came = [result_or_end(each) for each in running]
     trials = tuple(each for each in came if isinstance(each, Trial))
     return Trials(seed, trials, tuple(each for each in came if isinstance(each, Ended)))
