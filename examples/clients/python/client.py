@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import grpc
+from cardvault import channel_options
 from cardvault.vault.v1.card_pb2 import Brand, Card, CardDetails
 from cardvault.vault.v1.error_reason_pb2 import ErrorReason
 from cardvault.vault.v1.reveal_service_pb2 import (
@@ -53,8 +53,7 @@ def connect(address: str, pki: Path, name: str) -> grpc.Channel:
     """Open a channel over mTLS that tries again what the vault says may be tried again."""
     names = ("ca.pem", f"{name}.key", f"{name}.pem")
     credentials = grpc.ssl_channel_credentials(*((pki / name).read_bytes() for name in names))
-    retries = files("cardvault").joinpath("service_config.json").read_text()
-    return grpc.secure_channel(address, credentials, [("grpc.service_config", retries)])
+    return grpc.secure_channel(address, credentials, channel_options())
 
 
 def store(vault: VaultServiceStub, customer: str) -> str:
