@@ -38,7 +38,8 @@ class FailoverCalls(Calls):
             if error.code() not in _NO_ANSWER:
                 raise Refusal(refusal.reason or refusal.code) from None
             if error.code() is grpc.StatusCode.UNAVAILABLE and not refusal.retry:
-                self.unexpected(f"UNAVAILABLE without RetryInfo to {name}")
+                said = error.details()  # gRPC's own words, or the vault's: no values
+                self.unexpected(f"UNAVAILABLE without RetryInfo to {name}: {said}")
             await asyncio.sleep(RETRY_S)
             raise InDoubt from None
         for result in getattr(answer, "results", ()):
