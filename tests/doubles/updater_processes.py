@@ -136,18 +136,20 @@ def make_keys(root: Path) -> None:
 async def store(site: VaultSite, numbers: list[str]) -> None:
     """Store cards whose cardholders agreed to recurring payments."""
     client: Any = await site.client("root")
-    requests = [
-        vault_service_pb2.TokenizeRequest(
-            request_id=str(uuid.uuid4()),
-            card=card_pb2.CardDetails(number=number, expiry_month=11, expiry_year=2027),
-            kind=card_pb2.CARD_KIND_FPAN,
-            token_format=card_pb2.TOKEN_FORMAT_OPAQUE,
-            stored_credentials=[agreement("shop")],
-        )
-        for number in numbers
-    ]
+    requests = [agreed_card(number) for number in numbers]
     batch = vault_service_pb2.BatchTokenizeRequest(requests=requests)
     await client.vault.BatchTokenize(batch, timeout=20)
+
+
+def agreed_card(number: str, expiry_year: int = 2027) -> vault_service_pb2.TokenizeRequest:
+    """Return a request to store a card whose cardholder agreed to recurring payments."""
+    return vault_service_pb2.TokenizeRequest(
+        request_id=str(uuid.uuid4()),
+        card=card_pb2.CardDetails(number=number, expiry_month=11, expiry_year=expiry_year),
+        kind=card_pb2.CARD_KIND_FPAN,
+        token_format=card_pb2.TOKEN_FORMAT_OPAQUE,
+        stored_credentials=[agreement("shop")],
+    )
 
 
 async def updater(site: VaultSite, database: str, *arguments: str, **more: str) -> str:
@@ -170,6 +172,28 @@ def settings(site: VaultSite, database: str) -> dict[str, str]:
         "EXCHANGE_KEYS": root / "keys",
     }
     return {f"CARDVAULT_UPDATER_{name}": str(value) for name, value in named.items()}
+
+
+def served(site: VaultSite, database: str, **more: str) -> dict[str, str]:
+    """Return the environment of an updater's service: on free ports, looking often.
+
+    `more` are further settings.
+    """
+    pki = site.directory / "pki"
+    named = {
+        "LISTEN": "127.0.0.1:0",
+        "OPS_LISTEN": "127.0.0.1:0",
+        "HEALTH_LISTEN": "127.0.0.1:0",
+        "TLS_CERTIFICATE": pki / "server.pem",
+        "TLS_KEY": pki / "server.key",
+        "POLICY": site.config.policy,
+        "POLL_INTERVAL": "PT0.2S",
+        "ENDPOINT_DELAY": "PT0S",
+        **more,
+    }
+    return settings(site, database) | {
+        f"CARDVAULT_UPDATER_{name}": str(value) for name, value in named.items()
+    }
 
 
 async def python(

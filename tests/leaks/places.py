@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.rpc_canary import Canaries
-from tools.running.site import ROOT
+from tools.running.site import IMPORTS
 
 
 class Places:
@@ -45,8 +45,7 @@ class Places:
     def environment(self) -> dict[str, str]:
         """Return what a process of ours needs to run, and to put its files here."""
         return {
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **IMPORTS,
             "TMPDIR": str(self.temporary),
             "SQLITE_TMPDIR": str(self.temporary),
         }

@@ -18,7 +18,7 @@ import vault.__main__ as vault_command
 from chassis.envoy import guest
 from chassis.workers import __main__ as supervisor
 from tests.leaks.holders import CANARIES, NUMBER
-from tools.running.site import ROOT
+from tools.running.site import IMPORTS
 
 _LIBRARY: Final = """\
 import sys
@@ -74,7 +74,7 @@ def _run(code: str, *argv: str, cwd: Path) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", _LIBRARY + code, NUMBER, *argv],
         cwd=cwd,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=IMPORTS,
         capture_output=True,
         text=True,
         timeout=60,

@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cardvault.vault.v1 import card_pb2, vault_service_pb2
 from cardvault.vault.v1.vault_service_pb2_grpc import VaultServiceStub
 
 from cards.brands import Brand
 from cards.testcards import test_pan as number_for_test
-from tests.doubles.updater_vault_server import agreement
-from tests.doubles.vault_site import request_id
+from tests.doubles.updater_processes import agreed_card
 from tests.e2e.processes import Site
 from tests.timejumps.faked import LIBRARY, SETTINGS, audit_of, trusted_at
 
@@ -135,14 +133,7 @@ class _Watcher:
         return int(count)
 
     async def _store(self) -> None:
-        number = number_for_test(Brand.VISA, self.stored)
-        request = vault_service_pb2.TokenizeRequest(
-            request_id=request_id(),
-            card=card_pb2.CardDetails(number=number, expiry_month=11, expiry_year=2029),
-            kind=card_pb2.CARD_KIND_FPAN,
-            token_format=card_pb2.TOKEN_FORMAT_OPAQUE,
-            stored_credentials=[agreement("shop")],
-        )
+        request = agreed_card(number_for_test(Brand.VISA, self.stored), expiry_year=2029)
         async with self._site.channel("app") as channel:
             vault: Any = VaultServiceStub(channel)
             await vault.Tokenize(request, timeout=20.0)

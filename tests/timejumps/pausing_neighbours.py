@@ -34,7 +34,7 @@ from tests.neighbours.redis import run_pauses
 from tests.neighbours.watch import Trial, Watch, plain_channel
 from tests.timejumps.pausing import Paused, lengths
 from tools.running.process import Process
-from tools.running.site import ROOT
+from tools.running.site import IMPORTS, ROOT
 
 _START_S: Final = 30.0
 
@@ -70,7 +70,7 @@ def _service(place: Path) -> Iterator[tuple[int, str]]:
     process = Process(
         "key-service",
         (sys.executable, "-m", "tests.timejumps.key_service", TOKEN, KEY),
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=IMPORTS,
         cwd=ROOT,
         log=place / "key-service.log",
     )

@@ -25,6 +25,8 @@ from tools.running.ports import free_ports
 from tools.running.process import Process, ProcessFailed
 
 ROOT: Final = Path(__file__).parents[2]
+IMPORTS: Final = {"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "PYTHONDONTWRITEBYTECODE": "1"}
+"""What a process of ours needs of its environment, to find our modules and leave none behind."""
 
 STANDARD: Final[Mapping[str, str]] = {
     "CARDVAULT_LISTEN": "127.0.0.1:50051",
@@ -174,8 +176,7 @@ def _environment(data: Path) -> dict[str, str]:
         "KMS_KEY": f"local:{data / 'local-kms.key'}",
     }
     return {
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **IMPORTS,
         "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
         **{f"CARDVAULT_{name}": value for name, value in vault.items()},

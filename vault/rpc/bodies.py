@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from vault.crypto.lengths import LENGTH_SIZE, framed_text
+from vault.crypto.lengths import framed_text
 from vault.domain.card import pack_stored_credentials
 from vault.domain.intents import AddCard, RequestMark
 
@@ -20,8 +20,7 @@ def mark(method: str, request_id: str, fields: Iterable[tuple[str, str]]) -> Req
     parts = [_framed_name(method), framed_text(request_id)]
     for name, value in fields:
         if value:
-            part = value.encode()  # as `framed_text`, without the call: a request has many
-            parts += (_framed_name(name), len(part).to_bytes(LENGTH_SIZE), part)
+            parts += (_framed_name(name), framed_text(value))
     return RequestMark(request_id, b"".join(parts))
 
 
@@ -45,6 +44,5 @@ def mark_of_add(request_id: str, intent: AddCard) -> RequestMark:
     ]
     if intent.stored_credentials:
         fields.append(("agreements", pack_stored_credentials(intent.stored_credentials)))
-    if intent.metadata:
-        fields += [(f"metadata.{key}", f"={value}") for key, value in intent.metadata]
+    fields += [(f"metadata.{key}", f"={value}") for key, value in intent.metadata]
     return mark("Tokenize", request_id, fields)

@@ -48,8 +48,8 @@ class TokenizeHandlers:
     async def tokenize(self, request: pb.TokenizeRequest, call: Call) -> pb.TokenizeResponse:
         """Store one card."""
         intent = add_card_in(request)
-        if _needs_more(request, intent):
-            await self._require(request, intent, call)
+        for permission in _further(request, intent):
+            await self.desk.require(call, permission)
         mark = mark_of_add(request.request_id, intent)
         entry = Entry(self.desk.caller(call), intent, mark, size=ENTRY_BYTES + request.ByteSize())
         result = cast("TokenizeResult", value_of((await self.desk.many(call, [entry]))[0]))
@@ -101,28 +101,20 @@ class TokenizeHandlers:
     async def _items(self, batch: pb.BatchTokenizeRequest, call: Call) -> list[_Item]:
         """Return what each request of a batch means, or why it is refused."""
         items = []
-        all_sound = self.validation.all_sound(batch, "requests")
+        all_sound = self.validation.all_sound(batch)
         for request in batch.requests:
             item = _Item(request)
             try:
                 if not all_sound:
                     self.validation.check(request)
                 intent = add_card_in(request)
-                if _needs_more(request, intent):
-                    await self._require(request, intent, call)
+                for permission in _further(request, intent):
+                    await self.desk.require(call, permission)
                 item.intent = intent
             except (VaultError, StatusError) as error:
                 item.error = error
             items.append(item)
         return items
-
-    async def _require(self, request: pb.TokenizeRequest, intent: AddCard, call: Call) -> None:
-        """Refuse what needs a further permission that the caller doesn't have."""
-        if request.HasField("security_code"):
-            code_length_in(request.security_code, intent.contents.pan.brand)
-            await self.desk.require(call, "security_code")
-        if intent.on_existing == "UPDATE":
-            await self.desk.require(call, "update_existing")
 
     async def _keep_code(
         self, request: pb.TokenizeRequest, result: TokenizeResult, call: Call
@@ -134,8 +126,15 @@ class TokenizeHandlers:
         await self.desk.in_time(call, self.codes.put(result.card, request.security_code))
 
 
-def _needs_more(request: pb.TokenizeRequest, intent: AddCard) -> bool:
-    return intent.on_existing == "UPDATE" or request.HasField("security_code")
+def _further(request: pb.TokenizeRequest, intent: AddCard) -> list[str]:
+    """Return what a caller needs permission for besides. Raises VaultError on a wrong code."""
+    permissions = []
+    if request.HasField("security_code"):
+        code_length_in(request.security_code, intent.contents.pan.brand)
+        permissions.append("security_code")
+    if intent.on_existing == "UPDATE":
+        permissions.append("update_existing")
+    return permissions
 
 
 def _fields(result: TokenizeResult, view: View, now: int) -> dict[str, Any]:

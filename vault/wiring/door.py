@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cardvault.vault.v1.vault_service_pb2 import BatchTokenizeRequest
+
 from chassis.clock import Clock
 from chassis.door import open_guard
 from chassis.guard import Guard
@@ -55,6 +57,7 @@ def make_guard(
 
 def make_handlers(core: Core, clock: Clock, validation: Validation, views: ReadViews) -> Handlers:
     """Make the handlers of all methods."""
+    validation.prepare_items(BatchTokenizeRequest, "requests")
     desk = Desk(core.ledger, clock, core.refusals.refused)
     codes = CodeVault(core.codes, core.keyring)
     reader, keyring = core.engine.reader, core.keyring

@@ -16,13 +16,13 @@ from cards.brands import Brand
 from cards.testcards import test_pan as number_for_test
 from tests.doubles.updater_processes import (
     make_keys,
-    settings,
+    served,
     simulate,
     store,
     updater,
     whole_cycle,
 )
-from tests.doubles.vault_site import VaultSite, vault_site
+from tests.doubles.vault_site import vault_site
 from tests.parts.updater_postgres.opening import until
 from tools.running.guardian import mind
 
@@ -63,29 +63,11 @@ async def service(root: Path, name: str, environment: Mapping[str, str]) -> Asyn
             await asyncio.wait_for(process.wait(), 30)
 
 
-def served(site: VaultSite, dsn: str) -> dict[str, str]:
-    """Return the environment of a service: on free ports, looking often."""
-    pki = site.directory / "pki"
-    more = {
-        "LISTEN": "127.0.0.1:0",
-        "OPS_LISTEN": "127.0.0.1:0",
-        "HEALTH_LISTEN": "127.0.0.1:0",
-        "TLS_CERTIFICATE": pki / "server.pem",
-        "TLS_KEY": pki / "server.key",
-        "POLICY": site.config.policy,
-        "POLL_INTERVAL": "PT0.2S",
-        "ENDPOINT_DELAY": "PT0S",
-        "DRAIN_TIMEOUT": "PT1S",
-    }
-    named = {f"CARDVAULT_UPDATER_{name}": str(value) for name, value in more.items()}
-    return settings(site, dsn) | named
-
-
 async def test_the_idle_service_takes_over_from_a_killed_one(tmp_path: Path, dsn: str) -> None:
     make_keys(tmp_path)
     async with vault_site(tmp_path) as site:
         await store(site, [number_for_test(Brand.VISA, number) for number in range(CARDS)])
-        environment = served(site, dsn)
+        environment = served(site, dsn, DRAIN_TIMEOUT="PT1S")
         async with service(tmp_path, "first", environment) as first:
             await until(lambda: first.says("works"), 30)
             async with service(tmp_path, "second", environment) as second:

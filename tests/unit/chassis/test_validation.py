@@ -11,6 +11,7 @@ from chassis.status import StatusError
 from chassis.validation import Validation
 
 VALIDATION = Validation()
+VALIDATION.prepare_items(BatchTokenizeRequest, "requests")
 
 
 def _sound() -> TokenizeRequest:
@@ -63,7 +64,7 @@ BAD = (
 
 def test_sound_items_are_sound_together() -> None:
     VALIDATION.check(_sound())
-    assert VALIDATION.all_sound(BatchTokenizeRequest(requests=[_sound()] * 3), "requests")
+    assert VALIDATION.all_sound(BatchTokenizeRequest(requests=[_sound()] * 3))
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -73,4 +74,4 @@ def test_one_bad_item_is_noticed_among_sound_ones(what: str) -> None:
         VALIDATION.check(bad)
     batch = BatchTokenizeRequest(requests=[_sound(), bad, _sound()])
     VALIDATION.check(batch)  # its own rules leave its items out
-    assert not VALIDATION.all_sound(batch, "requests")
+    assert not VALIDATION.all_sound(batch)

@@ -158,7 +158,7 @@ class Decider:
                 self._accept(ctx, delta, entry, decision)
             return Applied(verdict.value())
         if isinstance(verdict, Look):
-            _audit(ctx, delta, _facts_of_look(entry, verdict))
+            _audit(ctx, delta, _facts(entry, verdict))
         else:
             self._accept(ctx, delta, entry, verdict)
         return Applied(verdict.value)
@@ -185,7 +185,9 @@ class Decider:
             applied = AppliedKey(entry.caller.tenant, update_id, decision.token)
             state.applied[applied] = disposition
             delta.applied.append((applied, disposition, ctx.now))
-        _audit(ctx, delta, _facts(entry, decision))
+        revision = after.revision if after is not None else 0
+        facts = _facts(entry, decision, decision.result, decision.reason, revision)
+        _audit(ctx, delta, facts)
 
     def _tell(self, ctx: Context, delta: Delta, entry: Entry, decision: Decision) -> None:
         assert decision.after is not None  # noqa: S101 - the caller has checked it
@@ -235,37 +237,22 @@ def _audit(ctx: Context, delta: Delta, facts: AuditFacts) -> None:
     delta.audit.append(row)
 
 
-def _facts(entry: Entry, decision: Decision) -> AuditFacts:
+def _facts(
+    entry: Entry, done: Decision | Look, result: str = "ok", reason: str = "", revision: int = 0
+) -> AuditFacts:
     caller = entry.caller
     return AuditFacts(
         caller.tenant,
         caller.principal,
         caller.origin,
-        decision.action,
-        decision.result,
-        decision.token,
-        decision.purpose,
-        decision.reason,
+        done.action,
+        result,
+        done.token,
+        done.purpose,
+        reason,
         _request_id(entry),
-        decision.after.revision if decision.after else 0,
-        decision.note,
-    )
-
-
-def _facts_of_look(entry: Entry, look: Look) -> AuditFacts:
-    caller, request_id = entry.caller, _request_id(entry)
-    return AuditFacts(
-        caller.tenant,
-        caller.principal,
-        caller.origin,
-        look.action,
-        "ok",
-        look.token,
-        look.purpose,
-        "",
-        request_id,
-        0,
-        look.note,
+        revision,
+        done.note,
     )
 
 
