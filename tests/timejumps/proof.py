@@ -167,6 +167,9 @@ def row_of_clocks(faked: Faked | None, least: int) -> Row:
             "acknowledged calls": faked.history.acknowledged(),
             "new connections refused": refused,
             "calls refused on open ones": faked.met["calls refused on open connections"],
+            "undeletes refused, the grace being over by that clock": faked.met[
+                "graces over by that clock"
+            ],
         },
         holds="a certificate that is not valid yet, or no more, opens nothing; nothing acknowledged"
         " is lost, purged or forgotten; the audit verifies",
