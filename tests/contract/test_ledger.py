@@ -211,7 +211,8 @@ async def test_a_second_writer_on_the_same_chain_does_not_fork_it(engine: Engine
 async def test_a_poisoned_entry_is_found_by_halves_and_its_neighbours_pass(
     engine: Engine, poison: object
 ) -> None:
-    async with running(engine) as ledger:
+    told: list[tuple[str, str]] = []
+    async with running(engine, at_fault=lambda *fault: told.append(fault)) as ledger:
         entries = [add(number) for number in range(10, 17)]
         entries.insert(3, poison)  # type: ignore[arg-type]
         outcomes = await ledger.apply(entries)
@@ -219,6 +220,7 @@ async def test_a_poisoned_entry_is_found_by_halves_and_its_neighbours_pass(
     assert outcomes.pop(3) == Refused(Reason.INVALID_FIELD)  # type: ignore[attr-defined]
     assert kinds(outcomes) == ["Applied"] * 7
     assert len(await records(engine)) == 7
+    assert [intent for intent, _kind in told] == [type(poison.intent).__name__]  # type: ignore[attr-defined]
 
 
 async def test_a_note_is_only_an_audit_record(engine: Engine) -> None:

@@ -165,6 +165,7 @@ async def running(
     limits: Limits | None = None,
     chain: str = CHAIN,
     broken: Callable[[BaseException], None] = lambda _error: None,
+    at_fault: Callable[[str, str], None] = lambda _intent, _kind: None,
     phases: Phases = NO_PHASES,
 ) -> AsyncIterator[GroupCommitLedger]:
     """Run a ledger until the block ends; what is in its line by then is flushed."""
@@ -178,6 +179,7 @@ async def running(
         now_us=clock.now_us,
         limits=limits or Limits(),
         broken=broken,
+        at_fault=at_fault,
         phases=phases,
     )
     async with asyncio.TaskGroup() as tasks:

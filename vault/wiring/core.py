@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+import structlog
 
 from chassis.clock import Clock, UnhurriedClock
 from chassis.events.open import open_sink
@@ -28,6 +30,8 @@ from vault.usecases.ledger.phases import Phases
 from vault.usecases.ports import Kms, SecurityCodes
 from vault.usecases.refusals import RefusalAudit
 from vault.usecases.sweeper import Sweeper, SweepLimits
+
+_log: Final = structlog.get_logger("vault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ async def make_core(
         chain=chain,
         now_us=unhurried.host_us,
         committed=checkpointer.committed,
+        at_fault=_note_fault,
         phases=phases,
     )
     sweep = SweepLimits(
@@ -104,6 +109,10 @@ async def make_core(
         codes=codes,
         redis=breaker,
     )
+
+
+def _note_fault(what: str, kind: str) -> None:
+    _log.error("a call was refused for what broke its decision", problem=what, error_type=kind)
 
 
 @asynccontextmanager

@@ -84,6 +84,7 @@ class GroupCommitLedger:
         random: Callable[[int], bytes] = os.urandom,
         committed: Callable[[Sequence[AuditRow]], None] = lambda _rows: None,
         broken: Callable[[BaseException], None] = lambda _error: None,
+        at_fault: Callable[[str, str], None] = lambda _intent, _kind: None,
         phases: Phases = NO_PHASES,
     ) -> None:
         self._store = store
@@ -96,6 +97,7 @@ class GroupCommitLedger:
         self._random = random
         self._committed = committed
         self._broken = broken
+        self._at_fault = at_fault
         self._phases = phases
         self._line = Line(limits.queue_entries, limits.queue_bytes)
         self._wake = asyncio.Event()
@@ -262,8 +264,12 @@ class GroupCommitLedger:
         """Find the entry that can't be stored, or whose rows are damaged; let others through."""
         self.counts.isolated += 1
         if len(batch) == 1:
-            at_fault = isinstance(error, DataFault)  # else the row that was read
-            batch[0].answer(Refused(Reason.INVALID_FIELD if at_fault else Reason.DATA_CORRUPT))
+            reason = Reason.DATA_CORRUPT  # of a row that was read
+            if isinstance(error, DataFault):
+                reason = Reason.INVALID_FIELD
+                # Validation should have refused it: somebody has to look, here or there.
+                self._at_fault(type(batch[0].entry.intent).__name__, str(error))
+            batch[0].answer(Refused(reason))
             return
         await self._in_halves(batch, keys)
 
