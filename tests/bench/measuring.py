@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -37,6 +38,7 @@ from tests.doubles.vault_site import site_config
 
 Measured = dict[tuple[Operation, bool, int], Load]
 _CARDS_A_SHARE: Final = 100_000  # apart: no two shares of a run send the same card
+_DELIVERED_S: Final = 10.0
 
 
 class Bench:
@@ -108,7 +110,13 @@ class Bench:
         return found
 
     def _rows_now(self) -> dict[str, int]:
-        return on_disk.with_events(self._store.rows(), self._dir)
+        """Count rows when all events are delivered: one under way is in outbox and file."""
+        tables = self._store.rows()
+        until = time.monotonic() + _DELIVERED_S
+        while tables["outbox"] and time.monotonic() < until:
+            time.sleep(0.1)
+            tables = self._store.rows()
+        return on_disk.with_events(tables, self._dir)
 
     def _rounds(self, server: Server, generators: list[Generator]) -> list[Measured]:
         plan = self._plan
