@@ -9,6 +9,7 @@ from chassis.events.relay import EventRelay
 from vault.adapters.kms.remote import RemoteKms
 from vault.adapters.redis.breaker import Breaker
 from vault.metrics import Reading, counts_of
+from vault.rpc.credentials import StreamCounts
 from vault.usecases.chain_reaping import Reaper
 from vault.usecases.checkpointer import Checkpointer
 from vault.usecases.coalesced import ReadCounts
@@ -144,6 +145,12 @@ def readings(parts: Parts) -> list[Reading]:
     if parts.relay is not None:
         found += [Reading(*each) for each in of_relay(parts.relay)]
     return found
+
+
+def stream_readings(counts: StreamCounts) -> list[Reading]:
+    """Return the readings of what the updater chooses from."""
+    texts = {"damaged": "Damaged cards left out of what the updater is told; page on any"}
+    return counts_of("stream", counts, texts)
 
 
 def together_readings(counts: ReadCounts) -> list[Reading]:

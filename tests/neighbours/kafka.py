@@ -20,9 +20,10 @@ from typing import Final
 
 import asyncpg
 
+from tests.doubles.scrape import reading
 from tests.neighbours.customer import Customer, Stubs
 from tests.neighbours.judge import RECOVERY_S, Fault
-from tests.neighbours.watch import Trial, Watch, hold_s, plain_channel, reading
+from tests.neighbours.watch import Trial, Watch, hold_s, plain_channel
 from tests.parts.kafka.consuming import missing, seen
 from tests.parts.kafka.test_kills import relay
 from tests.parts.kafka.vaults import Vault, committed, emptied, vaults

@@ -20,10 +20,11 @@ from typing import Final, NamedTuple
 from chassis.channel import tenant_metadata
 from tests.doubles.kms_door import VAULT_ANSWERS, Door, Mode, door_to
 from tests.doubles.kms_transit import TransitKey, TransitServer, transit_server
+from tests.doubles.scrape import reading
 from tests.doubles.vault_site import POLICY, vault_site
 from tests.neighbours.customer import PLAIN, READ, Customer, Stubs
 from tests.neighbours.judge import Fault
-from tests.neighbours.watch import Trial, Watch, plain_channel, reading
+from tests.neighbours.watch import Trial, Watch, plain_channel
 
 CUSTOMERS: Final = 3
 COLD: Final = "cold "

@@ -16,12 +16,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from tests.doubles.scrape import reading
 from tests.doubles.vault_site import VaultSite, vault_site
 from tests.neighbours.codes import CodeCustomer
 from tests.neighbours.customer import READ, Customer, Stubs
 from tests.neighbours.judge import Fault, p99
 from tests.neighbours.redis_troubles import RedisFault, trouble
-from tests.neighbours.watch import Trial, Watch, hold_s, plain_channel, reading
+from tests.neighbours.watch import Trial, Watch, hold_s, plain_channel
 from tests.parts.servers.redis import RedisServer, redis_server
 
 CUSTOMERS: Final = 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -170,14 +169,3 @@ def plain_channel(address: str, files: TlsFiles) -> grpc.aio.Channel:
     """Open a channel that retries nothing, so that every refusal is seen."""
     options = (("grpc.enable_retries", 0), ("grpc.max_receive_message_length", MESSAGE_LIMIT))
     return grpc.aio.secure_channel(address, channel_credentials(files), options=options)
-
-
-async def reading(address: str, name: str) -> float:
-    """Return a reading from a vault's operations port."""
-
-    def fetch() -> str:
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-            return str(answer.read().decode())
-
-    lines = (await asyncio.to_thread(fetch)).splitlines()
-    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])

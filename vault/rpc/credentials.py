@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from cardvault.vault.v1 import credential_service_pb2 as pb
@@ -32,6 +32,13 @@ from vault.usecases.ports import CardReader, Keyring
 _PAGE = 500
 
 
+@dataclass(slots=True)
+class StreamCounts:
+    """What metrics read."""
+
+    damaged: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CredentialHandlers:
     """The updater says what an answer says; the vault decides what it does."""
@@ -40,11 +47,15 @@ class CredentialHandlers:
     reader: CardReader
     keyring: Keyring
     validation: Validation
+    counts: StreamCounts = field(default_factory=StreamCounts)
 
     async def stream(
         self, request: pb.StreamCredentialsRequest, call: Call
     ) -> AsyncIterator[pb.StreamCredentialsResponse]:
-        """Stream the tenant's cards in the order of their tokens, from the cursor on."""
+        """Stream the tenant's cards in the order of their tokens, from the cursor on.
+
+        One that is damaged is left out and counted: it must not keep all behind it from updates.
+        """
         query = CardQuery(
             tenant=call.tenant,
             limit=_PAGE,
@@ -66,8 +77,8 @@ class CredentialHandlers:
             response, room = pb.StreamCredentialsResponse(), Room()
             for card in cards:
                 cursor = page_token(key, call.tenant, bound, card.token)
-                if card.sealed is not None:
-                    credential = credential_out(card, cursor, query.now, fingerprints=fingerprints)
+                credential = self._told(card, cursor, query.now, fingerprints=fingerprints)
+                if credential is not None:
                     if not room.takes(credential):
                         yield response
                         response, room = pb.StreamCredentialsResponse(), Room()
@@ -77,6 +88,18 @@ class CredentialHandlers:
             yield response
             if len(cards) < _PAGE:
                 return
+
+    def _told(
+        self, card: Card, cursor: str, now: int, *, fingerprints: bool
+    ) -> pb.Credential | None:
+        """Return what the updater is told of a card; nothing of a tombstone or a damaged one."""
+        if card.sealed is None:
+            return None
+        try:
+            return credential_out(card, cursor, now, fingerprints=fingerprints)
+        except VaultError:
+            self.counts.damaged += 1
+            return None
 
     async def apply(self, request: pb.ApplyUpdatesRequest, call: Call) -> pb.ApplyUpdatesResponse:
         """Apply up to 1,000 answers, each alone, in order."""

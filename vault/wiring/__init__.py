@@ -32,7 +32,7 @@ from vault.adapters.redis.breaker import Breaker
 from vault.config import VaultConfig
 from vault.metrics import register
 from vault.rpc.routes import VOCABULARY, routes
-from vault.telemetry import readings
+from vault.telemetry import readings, stream_readings
 from vault.usecases.ledger.ledger import GroupCommitLedger
 from vault.usecases.ledger.phases import NO_PHASES, Phases
 from vault.usecases.sweeper import Sweeper
@@ -99,10 +99,11 @@ async def running_vault(
         masked = await stack.enter_async_context(
             open_masked_reads(config, engine, kms, core.keyring, clock)
         )
-        register(metrics.registry, [*readings(core), *masked.readings])
         validation = Validation()
         guard = make_guard(config, clock, metrics, policy, validation, core)
         handlers = make_handlers(core, clock, validation, masked.read)
+        shown = [*readings(core), *masked.readings, *stream_readings(handlers.credentials.counts)]
+        register(metrics.registry, shown)
         guarded = [guard.wrap(route) for route in routes(handlers)]
         beside = (policy.watch(), pulse.run(), fault.struck(), *masked.running())
         async with working(core, beside):

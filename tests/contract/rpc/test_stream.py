@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
 from cardvault.vault.v1 import vault_service_pb2 as vault
@@ -16,6 +17,7 @@ from tests.doubles.rpc_requests import (
     tokenize,
     update,
 )
+from tests.doubles.scrape import reading
 from tests.doubles.vault_site import Client, new_pan, request_id, vault_site
 
 ACTIVE: Final = card_pb2.CARD_STATUS_ACTIVE
@@ -38,6 +40,27 @@ async def streamed(client: Client, **query: Any) -> list[credentials.Credential]
 
 def expiry(month: int, year: int) -> card_pb2.Expiry:
     return card_pb2.Expiry(month=month, year=year)
+
+
+async def test_a_damaged_card_is_left_out_and_counted(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        app, updater = await site.client("app"), await site.client("updater")
+        batch = vault.BatchTokenizeRequest(requests=[tokenize() for _card in range(5)])
+        made = (await app.vault.BatchTokenize(batch)).results
+        tokens = sorted(each.response.card.token for each in made)
+        database = apsw.Connection(str(tmp_path / "vault.db"))
+        for bad in (tokens[2], tokens[4]):
+            database.execute("UPDATE cards SET brand = 'VISB' WHERE token = ?", (bad,))
+        database.close()
+        seen = await streamed(updater)
+        stream = updater.credential.StreamCredentials(credentials.StreamCredentialsRequest())
+        ends = [part.cursor async for part in stream]
+        behind = await streamed(updater, cursor=ends[-1])
+        ops = f"127.0.0.1:{site.running.ops_port}"
+        counted = await reading(ops, "cardvault_stream_damaged_total")
+    assert [each.token for each in seen] == [tokens[at] for at in (0, 1, 3)]
+    assert behind == []  # the cursor is behind the damaged ones, too
+    assert counted == 4.0
 
 
 async def test_the_stream_goes_on_from_any_cursor(tmp_path: Path) -> None:
