@@ -96,8 +96,8 @@ MUTANTS: Final = (
     Mutant(
         "what changes no card is not recorded",
         _DECIDER,
-        "_audit(ctx, delta, _facts(entry, decision))",
-        "decision.after and _audit(ctx, delta, _facts(entry, decision))",
+        "revision)\n        _audit(ctx, delta, facts)",
+        "revision)\n        if after is not None:\n            _audit(ctx, delta, facts)",
         (Promise.RECORDED, Promise.KEPT, Promise.CHAINS, Promise.SETTLES),
     ),
     Mutant(
