@@ -40,8 +40,10 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 async def listed(engine: Engine, **query: object) -> list[str]:
-    found = await engine.reader.list_cards(CardQuery(TENANT, 100)._replace(**query))  # type: ignore[arg-type]
-    return [card.token for card in found]
+    asked = CardQuery(TENANT, 100)._replace(**query)  # type: ignore[arg-type]
+    tokens = [card.token for card in await engine.reader.list_cards(asked)]
+    assert await engine.reader.list_tokens(asked) == tokens
+    return tokens
 
 
 async def test_lists_filter_by_every_field_of_the_query(engine: Engine) -> None:

@@ -95,6 +95,9 @@ class SlowCards:
     async def list_cards(self, query: CardQuery) -> list[Card]:
         raise NotImplementedError
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        raise NotImplementedError
+
     async def versions(self, key: CardKey, after: int, limit: int) -> list[Version]:
         raise NotImplementedError
 

@@ -98,6 +98,9 @@ class LateReader:
     async def list_cards(self, query: CardQuery) -> list[Card]:
         return await self._late(self._inner.list_cards, query)
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        return await self._late(self._inner.list_tokens, query)
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         return await self._late(self._inner.versions, key, below, limit)
 

@@ -66,6 +66,9 @@ class Plant:
     async def list_cards(self, query: CardQuery) -> list[Card]:
         return await self._real.reader.list_cards(query)
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        return await self._real.reader.list_tokens(query)
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         return await self._real.reader.versions(key, below, limit)
 

@@ -26,7 +26,7 @@ BEHIND: Final[Mapping[str, tuple[str, ...]]] = {
     "KeyStore": ("data_keys", "add_data_keys"),
     "Kms": ("kek", "wrap", "unwrap"),
     # Of work beside the calls.
-    "CardReader": ("editions",),
+    "CardReader": ("editions", "list_tokens"),
     "Housekeeping": (
         *("erasable", "purgeable_versions", "purge_requests", "purge_answers"),
         *("parked_due", "purge_parked", "purge_imprints"),

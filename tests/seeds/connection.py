@@ -68,6 +68,9 @@ class SharedReader(_Port):
     async def list_cards(self, query: CardQuery) -> list[Card]:
         return await self._read(lambda: self._engine.reader.list_cards(query))
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        return await self._read(lambda: self._engine.reader.list_tokens(query))
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         return await self._read(lambda: self._engine.reader.versions(key, below, limit))
 

@@ -18,7 +18,7 @@ from vault.rpc.enums import BRAND
 from vault.rpc.errors import refusal
 from vault.rpc.requests_in import names_in, statuses_in
 from vault.usecases.masked_views import Shown
-from vault.usecases.one_by_one import read_each
+from vault.usecases.one_by_one import list_each, read_each
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
 
@@ -89,18 +89,22 @@ class CardHandlers:
         key = (await self.keyring.warm(call.tenant)).cursor
         after = place_of(key, call.tenant, bound, request.page_token)
         # One more than asked for tells whether there is a next page.
-        found = await self.reader.list_cards(
-            query._replace(after_token=after, limit=query.limit + 1)
+        found = await list_each(
+            self.reader, query._replace(after_token=after, limit=query.limit + 1)
         )
         view, now, room = View(call.identity), self._now(), Room()
-        response = pb.ListCardsResponse()
-        for card in found[: query.limit]:
-            message = masked(card, view, now)
-            if not room.takes(message):
+        response, told = pb.ListCardsResponse(), 0
+        for token, card in found[: query.limit]:
+            message = _masked_if_sound(card, view, now)
+            if message is None:
+                response.damaged_tokens.append(token)
+            elif room.takes(message):
+                response.cards.append(message)
+            else:
                 break
-            response.cards.append(message)
-        if len(response.cards) < len(found):
-            last = response.cards[-1].token
+            told += 1
+        if told < len(found):
+            last, _card = found[told - 1]
             response.next_page_token = page_token(key, call.tenant, bound, last)
         return response
 
@@ -148,3 +152,13 @@ class CardHandlers:
 def expiry_number(expiry: card_pb2.Expiry) -> int:
     """Return yyyymm, 0 for an unset filter."""
     return expiry.year * 100 + expiry.month
+
+
+def _masked_if_sound(card: Card | None, view: View, now: int) -> card_pb2.Card | None:
+    """Return a card without its number; None: what is stored of it is damaged."""
+    if card is None:
+        return None
+    try:
+        return masked(card, view, now)
+    except VaultError:
+        return None

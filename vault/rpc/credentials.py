@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -26,6 +27,7 @@ from vault.rpc.cards_out import MEANINGLESS, View, agreement_out, holds_out, mas
 from vault.rpc.enums import BRAND, DISPOSITION, KIND, OUTCOME, STATUS
 from vault.rpc.errors import refusal, value_of
 from vault.rpc.requests_in import names_in, no_number_as_id, statuses_in, time_in
+from vault.usecases.one_by_one import list_each
 from vault.usecases.paging import page_token, place_of
 from vault.usecases.ports import CardReader, Keyring
 
@@ -70,13 +72,13 @@ class CredentialHandlers:
         after = place_of(key, call.tenant, bound, request.cursor, "cursor")
         fingerprints = View(call.identity).fingerprint
         while True:
-            cards = await self.reader.list_cards(query._replace(after_token=after))
-            if not cards:
+            found = await list_each(self.reader, query._replace(after_token=after))
+            if not found:
                 return
-            after = cards[-1].token
+            after, _card = found[-1]
             response, room = pb.StreamCredentialsResponse(), Room()
-            for card in cards:
-                cursor = page_token(key, call.tenant, bound, card.token)
+            for token, card in found:
+                cursor = page_token(key, call.tenant, bound, token)
                 credential = self._told(card, cursor, query.now, fingerprints=fingerprints)
                 if credential is not None:
                     if not room.takes(credential):
@@ -86,20 +88,20 @@ class CredentialHandlers:
                     response.credentials.append(credential)
                 response.cursor = cursor
             yield response
-            if len(cards) < _PAGE:
+            if len(found) < _PAGE:
                 return
 
     def _told(
-        self, card: Card, cursor: str, now: int, *, fingerprints: bool
+        self, card: Card | None, cursor: str, now: int, *, fingerprints: bool
     ) -> pb.Credential | None:
         """Return what the updater is told of a card; nothing of a tombstone or a damaged one."""
-        if card.sealed is None:
-            return None
-        try:
-            return credential_out(card, cursor, now, fingerprints=fingerprints)
-        except VaultError:
-            self.counts.damaged += 1
-            return None
+        if card is not None:
+            if card.sealed is None:
+                return None
+            with suppress(VaultError):
+                return credential_out(card, cursor, now, fingerprints=fingerprints)
+        self.counts.damaged += 1
+        return None
 
     async def apply(self, request: pb.ApplyUpdatesRequest, call: Call) -> pb.ApplyUpdatesResponse:
         """Apply up to 1,000 answers, each alone, in order."""

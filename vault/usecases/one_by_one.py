@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from vault.domain.card import CardKey
-from vault.usecases.ports import DataDamaged
+from vault.domain.card import Card, CardKey
+from vault.domain.queries import CardQuery
+from vault.usecases.ports import CardReader, DataDamaged
 
 T = TypeVar("T")
 
@@ -27,3 +28,17 @@ async def read_each(
     first, bad = await read_each(read, keys[:middle])
     rest, worse = await read_each(read, keys[middle:])
     return {**first, **rest}, bad | worse
+
+
+async def list_each(reader: CardReader, query: CardQuery) -> list[tuple[str, Card | None]]:
+    """Return the tokens that a query finds, in their order, with their cards; None: can't be read.
+
+    Raises what the reader raises; DataDamaged only where not even the tokens can be read.
+    """
+    try:
+        return [(card.token, card) for card in await reader.list_cards(query)]
+    except DataDamaged:
+        tokens = await reader.list_tokens(query)
+    keys = [CardKey(query.tenant, token) for token in tokens]
+    cards, _bad = await read_each(reader.cards, keys)
+    return [(key.token, cards.get(key)) for key in keys]

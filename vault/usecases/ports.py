@@ -70,6 +70,9 @@ class CardReader(Protocol):
     async def list_cards(self, query: CardQuery) -> list[Card]:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        """Return the tokens of those cards, also where a row is damaged behind its token."""
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         """Return superseded versions numbered below `below`, newest first."""
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 import pytest
 from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
@@ -125,6 +126,34 @@ async def test_the_last_page_says_that_it_is_the_last(
             await stored(app)
         found = await pages(app, page_size=size)
     assert [len(page) for page in found] == expected
+
+
+async def test_a_list_names_what_is_damaged_and_goes_on_behind_it(tmp_path: Path) -> None:
+    async with vault_site(tmp_path) as site:
+        app = await site.client("app")
+        batch = vault.BatchTokenizeRequest(
+            requests=[tokenize(customer="anna") for _card in range(6)]
+        )
+        made = (await app.vault.BatchTokenize(batch)).results
+        tokens = sorted(each.response.card.token for each in made)
+        database = apsw.Connection(str(tmp_path / "vault.db"))
+        for spoil, bad in (("'VISB'", tokens[1]), ("CAST(x'ff' AS TEXT)", tokens[5])):
+            database.execute(f"UPDATE cards SET brand = {spoil} WHERE token = ?", (bad,))  # noqa: S608
+        database.close()
+        pages: list[vault.ListCardsResponse] = []
+        place = ""
+        while place or not pages:
+            request = vault.ListCardsRequest(page_size=2, page_token=place, customer="anna")
+            pages.append(await app.vault.ListCards(request))
+            place = pages[-1].next_page_token
+        alone = await refused(app.vault.GetCard(vault.GetCardRequest(token=tokens[5])))
+    assert [[card.token for card in page.cards] for page in pages] == [
+        [tokens[0]],
+        [tokens[2], tokens[3]],
+        [tokens[4]],
+    ]
+    assert [list(page.damaged_tokens) for page in pages] == [[tokens[1]], [], [tokens[5]]]
+    assert alone.code == "DATA_LOSS"
 
 
 async def test_a_fingerprint_is_shown_and_asked_for_with_its_permission_only(

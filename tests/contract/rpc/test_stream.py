@@ -49,8 +49,8 @@ async def test_a_damaged_card_is_left_out_and_counted(tmp_path: Path) -> None:
         made = (await app.vault.BatchTokenize(batch)).results
         tokens = sorted(each.response.card.token for each in made)
         database = apsw.Connection(str(tmp_path / "vault.db"))
-        for bad in (tokens[2], tokens[4]):
-            database.execute("UPDATE cards SET brand = 'VISB' WHERE token = ?", (bad,))
+        for spoil, bad in (("'VISB'", tokens[2]), ("CAST(x'ff' AS TEXT)", tokens[4])):
+            database.execute(f"UPDATE cards SET brand = {spoil} WHERE token = ?", (bad,))  # noqa: S608
         database.close()
         seen = await streamed(updater)
         stream = updater.credential.StreamCredentials(credentials.StreamCredentialsRequest())

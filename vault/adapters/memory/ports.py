@@ -37,6 +37,10 @@ class MemoryCardReader:
         cards = [card for card in self._tables.cards.values() if _selected(card, query)]
         return sorted(cards, key=lambda card: card.token)[: query.limit]
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        """Return the tokens of those cards."""
+        return [card.token for card in await self.list_cards(query)]
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         """Return superseded versions numbered below `below`, newest first."""
         rows = sorted(self._tables.versions.values(), reverse=True)

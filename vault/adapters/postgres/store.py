@@ -75,6 +75,10 @@ class PostgresCardReader:
         """Return up to `query.limit` cards behind `query.after_token`, in token order."""
         return [Card._make(row) for row in await self._reads.rows(*listing(query))]
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        """Return the tokens of those cards, also where a row is damaged behind its token."""
+        return [row[0] for row in await self._reads.rows(*listing(query, "c.token"))]
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         """Return superseded versions numbered below `below`, newest first."""
         rows = await self._reads.rows(VERSIONS_BELOW, (*key, below, limit))
@@ -93,7 +97,7 @@ class PostgresCardReader:
         return [row[0] for row in rows]
 
 
-def listing(query: CardQuery) -> tuple[str, list[Any]]:
+def listing(query: CardQuery, columns: str = listed(CARD, "c")) -> tuple[str, list[Any]]:
     """Return the statement that answers a query, and its values."""
     arguments = Arguments()
     one = arguments.one
@@ -116,7 +120,7 @@ def listing(query: CardQuery) -> tuple[str, list[Any]]:
     if query.brands:
         where.append(f"c.brand = ANY({one(list(query.brands), 'text[]')})")
     statement = (
-        f"SELECT {listed(CARD, 'c')} FROM cards AS c WHERE {' AND '.join(where)}"  # noqa: S608
+        f"SELECT {columns} FROM cards AS c WHERE {' AND '.join(where)}"  # noqa: S608
         f" ORDER BY c.token LIMIT {one(query.limit)}"
     )
     return statement, arguments.values

@@ -76,6 +76,12 @@ class SqliteCardReader:
         rows = await self._database.query(lambda db: rows_of(db, statement, values))
         return [card_of(row) for row in rows]
 
+    async def list_tokens(self, query: CardQuery) -> list[str]:
+        """Return the tokens of those cards, also where a row is damaged behind its token."""
+        statement, values = listing(query, "c.token")
+        rows = await self._database.query(lambda db: rows_of(db, statement, values))
+        return [token for (token,) in rows]
+
     async def versions(self, key: CardKey, below: int, limit: int) -> list[Version]:
         """Return superseded versions numbered below `below`, newest first."""
 
@@ -100,7 +106,7 @@ class SqliteCardReader:
         return [update_id for (update_id,) in rows]
 
 
-def listing(query: CardQuery) -> tuple[str, dict[str, Any]]:
+def listing(query: CardQuery, columns: str = CARD_COLUMNS) -> tuple[str, dict[str, Any]]:
     """Return the statement that answers a query, and its values."""
     by = "fingerprint" if query.fingerprint else "customer" if query.customer else ""
     where = ["c.tenant = :tenant", "c.token > :after_token"]
@@ -130,7 +136,7 @@ def listing(query: CardQuery) -> tuple[str, dict[str, Any]]:
         where.append("c.brand IN " + _named(values, "brand", query.brands))
     statement = filled(
         "SELECT $CARD FROM cards AS c INDEXED BY $INDEX WHERE $WHERE ORDER BY c.token LIMIT :limit",
-        CARD=CARD_COLUMNS,
+        CARD=columns,
         INDEX=_LISTS[by],
         WHERE=" AND ".join(where),
     )

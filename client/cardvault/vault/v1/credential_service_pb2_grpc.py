@@ -63,8 +63,8 @@ class CredentialServiceServicer:
         order of their tokens. Each message and each credential carries a cursor to go on from. A card
         that changes behind the cursor while the stream runs is not sent again: start the next stream
         with changed_since a minute before this one began, and nothing is missed (commits are seen in
-        another order than they were stamped in). A card whose stored fields make no sense is left
-        out, and counted (`cardvault_stream_damaged_total`); a record that can't be read: DATA_LOSS.
+        another order than they were stamped in). A card whose stored record is damaged is left out,
+        and counted (`cardvault_stream_damaged_total`): it keeps none behind it from being asked about.
         Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

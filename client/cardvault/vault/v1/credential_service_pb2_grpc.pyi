@@ -40,8 +40,8 @@ class CredentialServiceStub:
     order of their tokens. Each message and each credential carries a cursor to go on from. A card
     that changes behind the cursor while the stream runs is not sent again: start the next stream
     with changed_since a minute before this one began, and nothing is missed (commits are seen in
-    another order than they were stamped in). A card whose stored fields make no sense is left
-    out, and counted (`cardvault_stream_damaged_total`); a record that can't be read: DATA_LOSS.
+    another order than they were stamped in). A card whose stored record is damaged is left out,
+    and counted (`cardvault_stream_damaged_total`): it keeps none behind it from being asked about.
     Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
     """
     ApplyUpdates: _grpc.UnaryUnaryMultiCallable[_credential_service_pb2.ApplyUpdatesRequest, _credential_service_pb2.ApplyUpdatesResponse]
@@ -77,8 +77,8 @@ class CredentialServiceAsyncStub(CredentialServiceStub):
     order of their tokens. Each message and each credential carries a cursor to go on from. A card
     that changes behind the cursor while the stream runs is not sent again: start the next stream
     with changed_since a minute before this one began, and nothing is missed (commits are seen in
-    another order than they were stamped in). A card whose stored fields make no sense is left
-    out, and counted (`cardvault_stream_damaged_total`); a record that can't be read: DATA_LOSS.
+    another order than they were stamped in). A card whose stored record is damaged is left out,
+    and counted (`cardvault_stream_damaged_total`): it keeps none behind it from being asked about.
     Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
     """
     ApplyUpdates: _aio.UnaryUnaryMultiCallable[_credential_service_pb2.ApplyUpdatesRequest, _credential_service_pb2.ApplyUpdatesResponse]  # type: ignore[assignment]
@@ -117,8 +117,8 @@ class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
         order of their tokens. Each message and each credential carries a cursor to go on from. A card
         that changes behind the cursor while the stream runs is not sent again: start the next stream
         with changed_since a minute before this one began, and nothing is missed (commits are seen in
-        another order than they were stamped in). A card whose stored fields make no sense is left
-        out, and counted (`cardvault_stream_damaged_total`); a record that can't be read: DATA_LOSS.
+        another order than they were stamped in). A card whose stored record is damaged is left out,
+        and counted (`cardvault_stream_damaged_total`): it keeps none behind it from being asked about.
         Errors: PAGE_TOKEN_INVALID (the cursor). Needs the permission `stream_credentials`.
         """
 

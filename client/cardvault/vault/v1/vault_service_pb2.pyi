@@ -158,12 +158,14 @@ class ListCardsRequest(_message.Message):
     def __init__(self, customer: _Optional[str] = ..., fingerprint: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_card_pb2.CardStatus, str]]] = ..., brands: _Optional[_Iterable[_Union[_card_pb2.Brand, str]]] = ..., expires_before: _Optional[_Union[_card_pb2.Expiry, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListCardsResponse(_message.Message):
-    __slots__ = ("cards", "next_page_token")
+    __slots__ = ("cards", "next_page_token", "damaged_tokens")
     CARDS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DAMAGED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     cards: _containers.RepeatedCompositeFieldContainer[_card_pb2.Card]
     next_page_token: str
-    def __init__(self, cards: _Optional[_Iterable[_Union[_card_pb2.Card, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    damaged_tokens: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cards: _Optional[_Iterable[_Union[_card_pb2.Card, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., damaged_tokens: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UpdateCardRequest(_message.Message):
     __slots__ = ("request_id", "token", "expected_revision", "card", "stored_credentials", "metadata", "update_mask")
