@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import apsw
 import pytest
 from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
@@ -14,6 +13,7 @@ from cardvault.vault.v1 import vault_service_pb2 as vault
 
 from cards.brands import Brand
 from tests.doubles.clocks import FakeClock
+from tests.doubles.damage import damage_cards
 from tests.doubles.rpc_requests import covered, stored, tokenize, update, wordy_agreements
 from tests.doubles.rpc_wire import refusal_in, refused
 from tests.doubles.vault_site import Client, new_pan, request_id, vault_site
@@ -136,10 +136,7 @@ async def test_a_list_names_what_is_damaged_and_goes_on_behind_it(tmp_path: Path
         )
         made = (await app.vault.BatchTokenize(batch)).results
         tokens = sorted(each.response.card.token for each in made)
-        database = apsw.Connection(str(tmp_path / "vault.db"))
-        for spoil, bad in (("'VISB'", tokens[1]), ("CAST(x'ff' AS TEXT)", tokens[5])):
-            database.execute(f"UPDATE cards SET brand = {spoil} WHERE token = ?", (bad,))  # noqa: S608
-        database.close()
+        damage_cards(tmp_path / "vault.db", meaningless=tokens[1], unreadable=tokens[5])
         pages: list[vault.ListCardsResponse] = []
         place = ""
         while place or not pages:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-import apsw
 from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import credential_service_pb2 as credentials
 from cardvault.vault.v1 import vault_service_pb2 as vault
 
 from cards.brands import Brand
+from tests.doubles.damage import damage_cards
 from tests.doubles.rpc_requests import (
     agreement,
     covered,
@@ -48,10 +48,7 @@ async def test_a_damaged_card_is_left_out_and_counted(tmp_path: Path) -> None:
         batch = vault.BatchTokenizeRequest(requests=[tokenize() for _card in range(5)])
         made = (await app.vault.BatchTokenize(batch)).results
         tokens = sorted(each.response.card.token for each in made)
-        database = apsw.Connection(str(tmp_path / "vault.db"))
-        for spoil, bad in (("'VISB'", tokens[2]), ("CAST(x'ff' AS TEXT)", tokens[4])):
-            database.execute(f"UPDATE cards SET brand = {spoil} WHERE token = ?", (bad,))  # noqa: S608
-        database.close()
+        damage_cards(tmp_path / "vault.db", meaningless=tokens[2], unreadable=tokens[4])
         seen = await streamed(updater)
         stream = updater.credential.StreamCredentials(credentials.StreamCredentialsRequest())
         ends = [part.cursor async for part in stream]
