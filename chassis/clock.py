@@ -35,7 +35,11 @@ class UnhurriedClock:
 
     It is never ahead of the host's, nor of its own pace since it was made: after a step forward it
     goes on as before, until the step has stood for a day. Then it was a correction, and is taken
-    over. A step back is followed at once. What a process meets at its start it has to believe.
+    over. A step back is followed at once.
+
+    `known_us` is the newest time on record from before it was made: a host's clock that is ahead of
+    that may have been set while nobody looked, and has to stand for a day as well. Without it, what
+    a process meets at its start is believed.
 
     Whoever stamps what is erased by this clock takes `host_us`: a step back that is set right
     again before anybody looks would not be seen, and what was stamped meanwhile be too old.
@@ -46,9 +50,11 @@ class UnhurriedClock:
     BELIEVED_S: Final = 86_400.0
     LEAST_STEP_US: Final = 1_000_000
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, known_us: int | None = None) -> None:
         self._clock: Final = clock
         self._at_us = self._host_us = clock.now_us()
+        if known_us is not None:
+            self._at_us = min(self._at_us, known_us)
         self._seen = self._since = clock.monotonic()  # since when the host's clock was not set
 
     def now_us(self) -> int:

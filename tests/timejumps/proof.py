@@ -141,9 +141,10 @@ def row_of_jumps(jumped: Jumped, least: int) -> Row:
         holds="nothing is purged before its time has really passed, and all of it then; no key"
         " serves beyond its hour and no security code beyond its minutes; a request id sent again"
         " within a day takes effect once; ids are unique; the audit and its checkpoints hold"
-        " together. Not covered: a process that is started while the clock is ahead; times to live"
-        " and graces given while it is behind, which count from the wrong time once the right one"
-        " has stood for a day; and another process, or a new one, that has only the right time",
+        " together. Not covered: a start while the clock is ahead, behind a checkpoint of that time;"
+        " times to live and graces given while it is behind, which count from the wrong time once"
+        " the right one has stood for a day; and another process, or a new one, that has only the"
+        " right time",
         found=f"{jumped.jumps:,} jumps, {len(jumped.found)} violations",
         violations=with_shortfall(jumped.found, (jumped.jumps, least, "jumps")),
     )

@@ -27,6 +27,7 @@ def test_jumps_in_the_middle_of_work_break_no_promise(
     for name in (
         "in the middle of work",
         "restarts",
+        "restarts with a wall that is ahead",
         "request ids sent again",
         "request ids of a time behind sent again",
         "calls by keys of a KMS that was away",
@@ -42,8 +43,9 @@ def test_jumps_in_the_middle_of_work_break_no_promise(
 @pytest.mark.parametrize(
     ("fault", "named"),
     [
-        ({"sweeping": lambda clock: clock}, "µs early"),
-        ({"sweeping": lambda clock: clock}, "took effect again"),
+        ({"sweeping": lambda clock, _known: clock}, "µs early"),
+        ({"sweeping": lambda clock, _known: clock}, "took effect again"),
+        ({"sweeping": lambda clock, _known: UnhurriedClock(clock)}, "µs early"),
         ({"stamping": lambda _wall, clock: clock}, "took effect again"),
         ({"pacing": WallPaced}, "a key served"),
         ({"pacing": WallPaced}, "a security code was"),
@@ -51,6 +53,7 @@ def test_jumps_in_the_middle_of_work_break_no_promise(
     ids=[
         "a sweeper that is hurried",
         "ids forgotten early",
+        "a sweeper that believes what it meets at its start",
         "stamps that nobody hears of",
         "keys by the wall",
         "codes by the wall",
@@ -73,6 +76,25 @@ def test_a_clock_that_is_set_forward_hurries_nothing_for_a_day() -> None:
         assert unhurried.now_us() == clock.true_us
         clock.advance(HOUR)
     assert unhurried.now_us() == clock.now_us()  # it was a correction
+
+
+def test_a_clock_that_was_set_forward_before_the_start_is_not_believed() -> None:
+    clock = JumpingClock()
+    known = clock.true_us
+    clock.advance(HOUR)
+    clock.jump(365 * DAY)
+    unhurried = UnhurriedClock(clock, known)
+    assert unhurried.now_us() == known
+    clock.advance(0.9 * DAY)
+    assert unhurried.now_us() == known + int(0.9 * DAY * 1e6)
+    clock.advance(0.2 * DAY)
+    assert unhurried.now_us() == clock.now_us()
+
+
+def test_a_record_of_a_later_time_changes_nothing() -> None:
+    clock = JumpingClock()
+    unhurried = UnhurriedClock(clock, clock.true_us + 1_000_000)
+    assert unhurried.now_us() == clock.now_us()
 
 
 def test_a_clock_that_is_set_right_again_has_to_stand_for_a_day_anew() -> None:

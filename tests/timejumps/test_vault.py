@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from cardvault.vault.v1 import vault_service_pb2 as pb
+from cardvault.vault.v1.card_pb2 import CARD_STATUS_ACTIVE
 
 from chassis import clock as clocks
 from tests.doubles.rpc_requests import tokenize
-from tests.doubles.vault_site import VaultSite, new_pan, vault_site
+from tests.doubles.vault_site import VaultSite, new_pan, request_id, vault_site
 from tests.timejumps.clock import JumpingClock
 from tests.timejumps.trial import DAY, JUMPS
 
@@ -61,3 +63,20 @@ async def test_a_ledger_that_tells_nobody_what_it_stamps_is_found(
     async with vault_site(tmp_path, clock=clock) as site:
         before, again = await tokens_again(site, clock, looks=False)
         assert len(again - before) == 2  # a day and a year back: of an hour back it is in time
+
+
+async def test_a_vault_that_starts_at_a_wrong_time_erases_nothing_in_its_grace(
+    tmp_path: Path,
+) -> None:
+    clock = JumpingClock(time.time_ns() // 1_000)
+    async with vault_site(tmp_path, clock=clock) as site:
+        token = (await (await site.client("app")).vault.Tokenize(tokenize(new_pan()))).card.token
+        delete = pb.DeleteCardRequest(request_id=request_id(), token=token)
+        await (await site.client("app")).vault.DeleteCard(delete)
+    clock.jump(JUMPS["a year forward"])
+    async with vault_site(tmp_path, clock=clock) as site:
+        await site.running.sweeper.sweep()
+        clock.correct()
+        undelete = pb.UndeleteCardRequest(request_id=request_id(), token=token)
+        back = (await (await site.client("app")).vault.UndeleteCard(undelete)).card
+    assert back.status == CARD_STATUS_ACTIVE

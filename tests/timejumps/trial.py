@@ -99,7 +99,7 @@ class Trial:
     def __init__(
         self,
         seed: str,
-        sweeping: Callable[[JumpingClock], WallClock] = UnhurriedClock,
+        sweeping: Callable[[JumpingClock, int | None], WallClock] = UnhurriedClock,
         pacing: Callable[[JumpingClock], Clock] = _itself,
         stamping: Callable[[WallClock, JumpingClock], WallClock] = lambda wall, _clock: wall,
     ) -> None:
@@ -151,8 +151,7 @@ class Trial:
         self.checkpointer = Checkpointer(self.engine.audit, await checkpoint_keys(maker), now_us)
         self.kms.away = away
         started = await start_chain(self.engine.store, self.engine.audit, chain, now_us)
-        await self.checkpointer.resume(started)
-        self._wall = self._sweeping(self.clock)
+        self._wall = self._sweeping(self.clock, await self.checkpointer.resume(started))
         self.ledger = GroupCommitLedger(
             store=self.engine.store,
             reader=self.engine.reader,
@@ -172,21 +171,26 @@ class Trial:
         await self.checkpointer.checkpoint()
 
     async def _restart(self) -> None:
-        """Start again, at a time when the wall is not ahead: a start has to believe it."""
+        """Start again; with a wall that is ahead only if nothing is on record by it: the limit."""
         if self.clock.offset_us <= 0:
             self.met["restarts"] += 1
             await self._stop()
+            last = await self.engine.audit.last_checkpoint()
+            if last and last.time <= self.clock.true_us and self.chance.random() < 0.5:
+                self._jump(ahead=True)
+                self.met["restarts with a wall that is ahead"] += 1
             await self._start()
             # By its stamp what came while the wall was behind is older than it is, and a new
             # process has only the wall to tell by: the limit, again.
             self.book.sent = [each for each in self.book.sent if not each.behind]
 
-    def _jump(self) -> None:
-        if self.clock.offset_us and self.chance.random() < 0.7:
+    def _jump(self, *, ahead: bool = False) -> None:
+        if self.clock.offset_us and not ahead and self.chance.random() < 0.7:
             self.clock.correct()
             self.met["corrections"] += 1
             return
-        name = self.chance.choice(list(JUMPS))
+        names = [name for name, seconds in JUMPS.items() if seconds > 0 or not ahead]
+        name = self.chance.choice(names)
         before = self.clock.offset_us
         self.clock.jump(JUMPS[name])
         self.met[name] += 1

@@ -110,14 +110,19 @@ class Checkpointer:
             audit, PublicKeys(*[key.public for key in keys]), self._broken_links
         )
 
-    async def resume(self, started: Started) -> None:
-        """Take up where the last process stopped. Raises StoreError."""
+    async def resume(self, started: Started) -> int | None:
+        """Take up where the last process stopped; return when that last signed, if it did.
+
+        µs, UTC. Raises StoreError.
+        """
         last = await self._follow()
-        if last is not None and not self._trees.trusted(last):
+        said = None if last is None else self._trees.trusted(last)
+        if last is not None and said is None:
             self.counts.distrusted += 1  # trees are rebuilt from their records then
         self._ended += await self._trees.ends_of(started.ended)
         self._own = Tree(started.row.chain)
         self.committed([started.row])
+        return None if said is None else said.time
 
     def committed(self, rows: Sequence[AuditRow]) -> None:
         """Take in records of our chain that have just become durable."""

@@ -66,7 +66,10 @@ async def make_core(
     keyring = CachedKeyring(maker, clock)
     chain = new_chain_id(clock.now_us())
     checkpointer = Checkpointer(engine.audit, await checkpoint_keys(maker), clock.now_us)
-    await checkpointer.resume(await start_chain(engine.store, engine.audit, chain, clock.now_us))
+    started = await start_chain(engine.store, engine.audit, chain, clock.now_us)
+    # What the sweeper removes is gone: a clock that is set forward by mistake, while the vault runs
+    # or before it starts, must not hurry it.
+    unhurried = UnhurriedClock(clock, await checkpointer.resume(started))
     sink = open_sink(config.events_url, config.kafka, EVENTS)
     if sink is not None and tracing is not None:
         sink = tracing.sink(sink, EVENTS, "file" if config.kafka is None else "kafka")
@@ -76,8 +79,6 @@ async def make_core(
         parked_per_day=config.parked_per_day,
         closed_or_contact_closes=config.closed_or_contact_closes,
     )
-    # What the sweeper removes is gone: a clock that is set forward by mistake must not hurry it.
-    unhurried = UnhurriedClock(clock)
     ledger = GroupCommitLedger(
         store=engine.store,
         reader=engine.reader,
