@@ -141,7 +141,7 @@ def row_of_jumps(jumped: Jumped, least: int) -> Row:
         holds="nothing is purged before its time has really passed, and all of it then; no key"
         " serves beyond its hour and no security code beyond its minutes; a request id sent again"
         " within a day takes effect once; ids are unique; the audit and its checkpoints hold"
-        " together. Not covered: a start while the clock is ahead, behind a checkpoint of that time;"
+        " together. Not covered: a start while the clock is ahead, behind a checkpoint of then;"
         " times to live and graces given while it is behind, which count from the wrong time once"
         " the right one has stood for a day; and another process, or a new one, that has only the"
         " right time",
