@@ -164,5 +164,7 @@ class Bench:
             cpu_us=load.cpu.process / max(load.calls, 1) * 1e6,
             database_us=load.database_cpu / max(load.calls, 1) * 1e6,
             generator_share=max(load.generator_shares),
-            invalid=invalid_because(load.generator_shares, load.failed + calls - load.calls),
+            invalid=invalid_because(
+                load.generator_shares, load.failed, max(0, calls - load.calls - load.failed.total())
+            ),
         )

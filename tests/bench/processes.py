@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -186,7 +187,7 @@ class Load:
     flushes: float
     entries: float
     generator_shares: list[float]
-    failed: int
+    failed: Counter[str]
     latencies: list[float]
     lateness: list[float]
 
@@ -232,11 +233,19 @@ def loaded(
         flushes=flushes,
         entries=entries,
         generator_shares=[each["cpu"] / each["elapsed"] for each in done],
-        failed=sum(sum(each["failures"].values()) for each in done)
-        + sum(each["wrong"] for each in checked),
+        failed=_failed(done, checked),
         latencies=[one for each in checked for one in each["latencies"]],
         lateness=[one for each in checked for one in each["lateness"]],
     )
+
+
+def _failed(done: list[dict[str, Any]], checked: list[dict[str, Any]]) -> Counter[str]:
+    """Count calls by the status they failed with, and replies that weren't what was asked for."""
+    failed = Counter[str]()
+    for each in done:
+        failed.update(each["failures"])
+    failed["WRONG REPLY"] = sum(each["wrong"] for each in checked)
+    return +failed
 
 
 _FLUSHES: Final = "cardvault_ledger_flushes_total"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,13 +80,17 @@ def reveals(index: int, share: float) -> bool:
     return math.floor((index + 1) * share + 1e-9) > math.floor(index * share + 1e-9)
 
 
-def invalid_because(generator_shares: Sequence[float], failed: int) -> str:
+def invalid_because(
+    generator_shares: Sequence[float], failed: Mapping[str, int], unsent: int = 0
+) -> str:
     """Return why a run doesn't count, or an empty text.
 
-    `generator_shares`: each generator process's CPU as a share of one core.
+    `generator_shares`: each generator process's CPU as a share of one core. `failed`: calls by
+    their status; a generator that meets many sends the rest of its calls, `unsent`, no more.
     """
-    if failed:
-        return f"{failed} calls failed"
+    if failed or unsent:
+        kinds = ", ".join(f"{count} {status}" for status, count in sorted(failed.items()))
+        return f"calls failed: {kinds}" + (f"; {unsent} were not sent" if unsent else "")
     busiest = max(generator_shares)
     if busiest > MOST_GENERATOR_SHARE:
         return f"a generator used {busiest:.0%} of a core"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,11 @@ MACHINE = Machine("cpu", 2, "k", "3", "1", "1", "today", "abc", "make bench", 0.
 def load(cpu_us: float, *, share: float = 0.5, failed: int = 0, writer_us: float = 0.0) -> Load:
     calls = 1_000
     cpu = Cpu(cpu_us * calls / 1e6, {"loop": 0.0, "writer": writer_us * calls / 1e6})
-    return Load(calls, 1.0, cpu, calls * 1e-4, 50, 1_000, [share, 0.1], failed, [0.002] * calls, [])
+    failures = +Counter({"UNAVAILABLE": failed})
+    return Load(
+        *(calls, 1.0, cpu, calls * 1e-4, 50, 1_000, [share, 0.1]),
+        *(failures, [0.002] * calls, []),
+    )
 
 
 def on(store: str, busy: Operation | None = None, transport: str = "grpcio") -> StoreResults:

@@ -93,6 +93,7 @@ def test_the_mix_is_even_and_exact(share: float) -> None:
 
 
 def test_a_busy_generator_or_a_failed_call_makes_a_run_invalid() -> None:
-    assert invalid_because([0.2, 0.90], failed=0) == ""
-    assert "91%" in invalid_because([0.2, 0.91], failed=0)
-    assert "3 calls" in invalid_because([0.2], failed=3)
+    assert invalid_because([0.2, 0.90], failed={}) == ""
+    assert "91%" in invalid_because([0.2, 0.91], failed={})
+    assert "failed: 3 UNAVAILABLE" in invalid_because([0.2], failed={"UNAVAILABLE": 3})
+    assert "7 were not sent" in invalid_because([0.2], failed={"UNAVAILABLE": 3}, unsent=7)
