@@ -10,7 +10,7 @@ from typing import Any, Final
 
 CALLED: Final[Mapping[str, tuple[str, ...]]] = {
     "Ledger": ("apply", "read"),
-    "CardReader": ("cards", "list_cards", "versions"),
+    "CardReader": ("cards", "list_cards", "list_tokens", "versions"),
     "FileReader": ("changed_by", "parked_by"),
     "AuditStore": ("audit_rows", "audit_reach", "checkpoints", "last_checkpoint"),
     "SecurityCodes": ("put", "exists", "take"),
@@ -26,7 +26,7 @@ BEHIND: Final[Mapping[str, tuple[str, ...]]] = {
     "KeyStore": ("data_keys", "add_data_keys"),
     "Kms": ("kek", "wrap", "unwrap"),
     # Of work beside the calls.
-    "CardReader": ("editions", "list_tokens"),
+    "CardReader": ("editions",),
     "Housekeeping": (
         *("erasable", "purgeable_versions", "purge_requests", "purge_answers"),
         *("parked_due", "purge_parked", "purge_imprints"),
