@@ -67,8 +67,10 @@ async def _chains(dsn: str) -> tuple[set[str], set[str], set[str]]:
     """Return the open chains, the ended ones, and those that a record says were ended."""
     db = await asyncpg.connect(as_superuser(dsn))
     try:
-        chains = await db.fetch("SELECT chain, sequence, hash, ended FROM chains")
-        records = [row[0] for row in await db.fetch("SELECT record FROM audit")]
+        # One snapshot: a chain may be ended between the two, in the middle of the test.
+        async with db.transaction(isolation="repeatable_read", readonly=True):
+            chains = await db.fetch("SELECT chain, sequence, hash, ended FROM chains")
+            records = [row[0] for row in await db.fetch("SELECT record FROM audit")]
     finally:
         await db.close()
     heads = {(row["chain"], row["sequence"], row["hash"]) for row in chains if row["ended"]}
