@@ -61,6 +61,13 @@ async def stored(client: Client, number: str = "", **fields: Any) -> card_pb2.Ca
     return (await client.vault.Tokenize(tokenize(number, **fields))).card
 
 
+async def stored_many(client: Client, count: int, **fields: Any) -> list[str]:
+    """Store cards of fresh numbers in one batch; return their tokens, sorted."""
+    batch = vault.BatchTokenizeRequest(requests=[tokenize(**fields) for _card in range(count)])
+    results = (await client.vault.BatchTokenize(batch)).results
+    return sorted(each.response.card.token for each in results)
+
+
 async def covered(client: Client, number: str = "", **fields: Any) -> card_pb2.Card:
     """Store a card that may be asked about for `SHOP`."""
     return await stored(client, number, stored_credentials=[agreement()], **fields)

@@ -154,13 +154,11 @@ def agreed_card(number: str, expiry_year: int = 2027) -> vault_service_pb2.Token
 
 async def updater(site: VaultSite, database: str, *arguments: str, **more: str) -> str:
     """Run one of the updater's commands as a process of its own; `more` are settings."""
-    environment = settings(site, database)
-    environment |= {f"CARDVAULT_UPDATER_{name}": value for name, value in more.items()}
-    return await python("updater", *arguments, environment=environment)
+    return await python("updater", *arguments, environment=settings(site, database, **more))
 
 
-def settings(site: VaultSite, database: str) -> dict[str, str]:
-    """Return the environment of an updater beside a vault."""
+def settings(site: VaultSite, database: str, **more: object) -> dict[str, str]:
+    """Return the environment of an updater beside a vault; `more` are further settings."""
     root, pki = site.directory, site.directory / "pki"
     named = {
         "VAULT_ADDRESS": site.address,
@@ -170,6 +168,7 @@ def settings(site: VaultSite, database: str) -> dict[str, str]:
         "DATABASE_URL": database,
         "EXCHANGE_DIRECTORY": root / "exchange",
         "EXCHANGE_KEYS": root / "keys",
+        **more,
     }
     return {f"CARDVAULT_UPDATER_{name}": str(value) for name, value in named.items()}
 
@@ -189,11 +188,8 @@ def served(site: VaultSite, database: str, **more: str) -> dict[str, str]:
         "POLICY": site.config.policy,
         "POLL_INTERVAL": "PT0.2S",
         "ENDPOINT_DELAY": "PT0S",
-        **more,
     }
-    return settings(site, database) | {
-        f"CARDVAULT_UPDATER_{name}": str(value) for name, value in named.items()
-    }
+    return settings(site, database, **named, **more)
 
 
 async def python(

@@ -73,6 +73,16 @@ def broken(number: str) -> Broken:
     raise AssertionError("it was raised")
 
 
+def raising(number: str) -> Callable[..., Any]:
+    """Return a method that does nothing but raise, with a number in its frame as well."""
+
+    def raised(*_args: Any, **_more: Any) -> Any:
+        seen = number  # as a caller's request is
+        raise broken(seen)
+
+    return raised
+
+
 def preceded(original: Any, before: Callable[[], None]) -> Any:
     """Return a method or property, of any kind, that has something done before its own work."""
     if isinstance(original, property):

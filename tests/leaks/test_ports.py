@@ -21,7 +21,7 @@ from tests.doubles.rpc_requests import card_for, good_request
 from tests.doubles.rpc_wire import send, short, vault_routes
 from tests.doubles.vault_site import VaultSite, vault_site
 from tests.leaks.places import unnamed_files
-from tests.leaks.port_methods import BEHIND, CALLED, broken, listed, methods
+from tests.leaks.port_methods import BEHIND, CALLED, listed, methods, raising
 from vault.adapters.memory_codes import MemorySecurityCodes
 from vault.usecases import ports
 
@@ -34,11 +34,6 @@ def test_every_method_of_every_port_is_in_a_table() -> None:
     assert len(found) == len(set(found))
     assert set(found) == methods(ports)
     assert len(found) > 35
-
-
-def _raise(*_args: Any, **_more: Any) -> Any:
-    number = NUMBER  # in the frame, as a caller's request is
-    raise broken(number)
 
 
 async def _unreadable(*_args: Any) -> Any:
@@ -74,7 +69,7 @@ async def test_no_port_that_raises_makes_a_number_known(
                     with monkeypatch.context() as patch:
                         if name == "list_tokens":
                             patch.setattr(_targets(site)[port], "list_cards", _unreadable)
-                        patch.setattr(_targets(site)[port], name, _raise)
+                        patch.setattr(_targets(site)[port], name, raising(NUMBER))
                         for route in routes:
                             request = good_request(short(route), cards[short(route)])
                             answer = await send(root.channel, route, request)

@@ -8,21 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
+from cards.brands import Brand
+from cards.testcards import test_pan as number_for_test
 from tests.doubles.logged import logged
 from tests.doubles.rpc_canary import Canaries
 from tests.doubles.rpc_wire import send, short
 from tests.doubles.updater_requests import GOOD, keep, kept_exception, one_cycle, updater_routes
 from tests.doubles.updater_site import updater_site
-from tests.leaks.port_methods import broken, listed
-from tests.leaks.test_updater_ports import ASKED, AT_WORK, NUMBER, PLACES
+from tests.leaks.port_methods import listed, raising
+from tests.leaks.updater_port_methods import ASKED, AT_WORK, PLACES
 from updater.adapters.sqlite.requests import SqliteRequests
 from updater.adapters.vault_client import VaultClient
 from updater.rpc.calls import LOGGED
 
+NUMBER: Final = number_for_test(Brand.VISA, 9_753_113)
 CANARIES: Final = Canaries((NUMBER,))
 SERVED: Final[Mapping[str, type]] = {**PLACES, "RequestStore": SqliteRequests, "Vault": VaultClient}
 TURNS_ALONE: Final = frozenset({"Clock", "Duty"})
@@ -36,11 +39,6 @@ REACHED: Final = frozenset(
     }
 )
 """What some RPC cannot do without: it is INTERNAL while that raises."""
-
-
-def _raise(*_args: Any, **_more: Any) -> Any:
-    number = NUMBER  # in the frame, as a caller's request is
-    raise broken(number)
 
 
 async def test_no_port_that_raises_makes_a_number_known(
@@ -57,7 +55,7 @@ async def test_no_port_that_raises_makes_a_number_known(
                 about_a_card = await kept_exception(site, kept.held, token=kept.token)
                 kept = replace(kept, exception=about_a_card)
                 with monkeypatch.context() as patch:
-                    patch.setattr(SERVED[port], name, _raise)
+                    patch.setattr(SERVED[port], name, raising(NUMBER))
                     for route in updater_routes():
                         answer = await send(channel, route, GOOD[short(route)](kept))
                         raw = answer.refusal.raw if answer.refusal else b""

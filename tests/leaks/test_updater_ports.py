@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +20,11 @@ from cards.testcards import test_pan as number_for_test
 from tests.doubles.logged import logged
 from tests.doubles.rpc_canary import Canaries
 from tests.doubles.updater_crashes import world_at
-from tests.doubles.updater_vault import DoubleVault
-from tests.doubles.updater_world import HandClock, World
+from tests.doubles.updater_world import World
 from tests.leaks.port_methods import broken, listed, methods, preceded
+from tests.leaks.updater_port_methods import ASKED, AT_WORK, PLACES
 from updater import wiring
-from updater.adapters.exchange_directory import ExchangeDirectory
-from updater.adapters.marks import HmacMarks
 from updater.adapters.openpgp import OpenPgp
-from updater.adapters.sqlite import enrolments, feeds, incidents, inquiries, pauses
 from updater.adapters.unsealing import _in_memory
 from updater.adapters.unsealing_process import decrypted
 from updater.domain.mapping import GP_BIGBATCH
@@ -38,52 +34,6 @@ from updater.usecases import ports, ports_exchange, ports_store, ports_vault
 from updater.usecases.worker import Turns
 
 NUMBER: Final = number_for_test(Brand.VISA, 9_753_112)
-AT_WORK: Final[Mapping[str, tuple[str, ...]]] = {
-    "Clock": ("now_us",),
-    "Marks": ("number", "record", "content", "file"),
-    "Vault": ("credentials", "reveal", "apply"),
-    "Cipher": ("is_sealed", "seal", "open", "seal_for_ourselves"),
-    "Exchange": ("stage", "send", "arrivals", "read", "shelve", "purge"),
-    "EnrolmentStore": ("cursor", "sync", "candidates"),
-    "InquiryStore": (
-        *("create", "in_state", "questions", "written", "sent", "by_wire", "expire"),
-        "find",
-    ),
-    "FeedStore": (
-        *("sight", "by_digest", "of_batch", "admit", "find", "last_recorded", "record"),
-        *("applied", "report", "unsettled", "add"),
-    ),
-    "PauseStore": ("paused",),
-}
-"""What a cycle calls in which one file answers and another one is refused."""
-ASKED: Final[Mapping[str, tuple[str, ...]]] = {
-    "Duty": ("taken", "lost", "wanted", "hand_over", "confirm"),  # they have no number in hand
-    "Marks": ("request", "page"),
-    "Vault": ("revert", "card"),
-    "Exchange": ("reopen",),
-    "EnrolmentStore": ("get", "page", "knows", "set_enrolled"),
-    "InquiryStore": ("by_request", "emptied", "next_wire", "page", "progress"),
-    "FeedStore": (
-        *("page", "answers", "answered", "release", "replayed", "reverted"),
-        *("missing", "found"),
-    ),
-    "IncidentStore": ("open", "get", "page", "settle"),
-    "PauseStore": ("pause", "resume"),
-    "RequestStore": ("known", "keep"),
-}
-"""What is called on behalf of a caller, or seldom (tests/contract/rpc/test_updater_canary.py)."""
-PLACES: Final[Mapping[str, type]] = {
-    "Clock": HandClock,
-    "Marks": HmacMarks,
-    "Vault": DoubleVault,
-    "Cipher": OpenPgp,
-    "Exchange": ExchangeDirectory,
-    "EnrolmentStore": enrolments.SqliteEnrolments,
-    "InquiryStore": inquiries.SqliteInquiries,
-    "FeedStore": feeds.SqliteFeeds,
-    "IncidentStore": incidents.SqliteIncidents,
-    "PauseStore": pauses.SqlitePauses,
-}
 ONCE: Final = frozenset({("FeedStore", "report")})
 """What is asked for once, whatever becomes of it: for the report of a turn."""
 TURNS: Final = 4

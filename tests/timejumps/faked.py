@@ -103,11 +103,10 @@ async def set_clocks(seed: str, jumps: int, place: Path) -> Faked:
                 await asyncio.sleep(chance.uniform(1.2, 2.0))
                 await _knock(site, 0.0, name, faked)
         faked.met["calls refused on open connections"] = stubs.refused
-        explained = [each for each in faked.history.unexpected if each.endswith(_LATE)]
-        faked.met["graces over by that clock"] = len(explained)
-        faked.history.unexpected = [
-            each for each in faked.history.unexpected if each not in explained
-        ]
+        unexpected = faked.history.unexpected
+        faked.history.unexpected = [each for each in unexpected if not each.endswith(_LATE)]
+        late = len(unexpected) - len(faked.history.unexpected)
+        faked.met["graces over by that clock"] = late
         evidence = await survey(stubs, faked.history)
         if status := await site.vault.stop():
             faked.found.append(f"the vault ended with {status}")

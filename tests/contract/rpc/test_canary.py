@@ -6,10 +6,8 @@ search is proven by planting what it looks for.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import traceback
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,6 +27,7 @@ from tests.doubles.otlp_receiver import otlp_receiver
 from tests.doubles.rpc_canary import Canaries, forms_of, text_places
 from tests.doubles.rpc_requests import card_for, covered, good_request, tokenize, update
 from tests.doubles.rpc_wire import Answer, send, short, vault_routes
+from tests.doubles.scrape import scraped
 from tests.doubles.traces import ASKED
 from tests.doubles.vault_site import VaultSite, request_id, vault_site
 from vault.adapters.sqlite import open as sqlite_open
@@ -221,16 +220,6 @@ async def _crashing(site: VaultSite, heard: Heard, monkeypatch: pytest.MonkeyPat
     heard.leaks += crashed.leaks
 
 
-async def _metrics(site: VaultSite) -> bytes:
-    address = f"http://127.0.0.1:{site.running.ops_port}/metrics"
-
-    def fetch() -> bytes:
-        with urllib.request.urlopen(address, timeout=5) as reply:
-            return bytes(reply.read())
-
-    return await asyncio.to_thread(fetch)
-
-
 async def test_no_secret_is_found_where_none_belongs(
     tmp_path: Path,
     log: io.StringIO,
@@ -249,7 +238,7 @@ async def test_no_secret_is_found_where_none_belongs(
         await _numbers_everywhere(site, heard)
         await _malformed(site, heard)
         await _crashing(site, heard, monkeypatch)
-        metrics = await _metrics(site)
+        metrics = (await scraped(f"127.0.0.1:{site.running.ops_port}")).encode()
         while_running = CANARIES.files_with(tmp_path)
     printed = "".join(capfd.readouterr())
     assert heard.calls > 200

@@ -14,7 +14,14 @@ from cardvault.vault.v1 import vault_service_pb2 as vault
 from cards.brands import Brand
 from tests.doubles.clocks import FakeClock
 from tests.doubles.damage import damage_cards
-from tests.doubles.rpc_requests import covered, stored, tokenize, update, wordy_agreements
+from tests.doubles.rpc_requests import (
+    covered,
+    stored,
+    stored_many,
+    tokenize,
+    update,
+    wordy_agreements,
+)
 from tests.doubles.rpc_wire import refusal_in, refused
 from tests.doubles.vault_site import Client, new_pan, request_id, vault_site
 
@@ -96,9 +103,7 @@ async def test_lists_show_what_their_filters_say(tmp_path: Path) -> None:
 async def test_pages_are_stable_while_cards_come_in(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         app = await site.client("app")
-        batch = vault.BatchTokenizeRequest(requests=[tokenize() for _card in range(25)])
-        results = (await app.vault.BatchTokenize(batch)).results
-        there = sorted(each.response.card.token for each in results)
+        there = await stored_many(app, 25)
         request = vault.ListCardsRequest(page_size=7)
         seen: list[str] = []
         sizes = []
@@ -131,11 +136,7 @@ async def test_the_last_page_says_that_it_is_the_last(
 async def test_a_list_names_what_is_damaged_and_goes_on_behind_it(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         app = await site.client("app")
-        batch = vault.BatchTokenizeRequest(
-            requests=[tokenize(customer="anna") for _card in range(6)]
-        )
-        made = (await app.vault.BatchTokenize(batch)).results
-        tokens = sorted(each.response.card.token for each in made)
+        tokens = await stored_many(app, 6, customer="anna")
         damage_cards(tmp_path / "vault.db", meaningless=tokens[1], unreadable=tokens[5])
         pages: list[vault.ListCardsResponse] = []
         place = ""

@@ -14,7 +14,7 @@ from tests.doubles.damage import damage_cards
 from tests.doubles.rpc_requests import (
     agreement,
     covered,
-    tokenize,
+    stored_many,
     update,
 )
 from tests.doubles.scrape import reading
@@ -45,9 +45,7 @@ def expiry(month: int, year: int) -> card_pb2.Expiry:
 async def test_a_damaged_card_is_left_out_and_counted(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         app, updater = await site.client("app"), await site.client("updater")
-        batch = vault.BatchTokenizeRequest(requests=[tokenize() for _card in range(5)])
-        made = (await app.vault.BatchTokenize(batch)).results
-        tokens = sorted(each.response.card.token for each in made)
+        tokens = await stored_many(app, 5)
         damage_cards(tmp_path / "vault.db", meaningless=tokens[2], unreadable=tokens[4])
         seen = await streamed(updater)
         stream = updater.credential.StreamCredentials(credentials.StreamCredentialsRequest())
@@ -63,9 +61,7 @@ async def test_a_damaged_card_is_left_out_and_counted(tmp_path: Path) -> None:
 async def test_the_stream_goes_on_from_any_cursor(tmp_path: Path) -> None:
     async with vault_site(tmp_path) as site:
         app, updater = await site.client("app"), await site.client("updater")
-        batch = vault.BatchTokenizeRequest(requests=[tokenize() for _card in range(600)])
-        made = (await app.vault.BatchTokenize(batch)).results
-        tokens = sorted(each.response.card.token for each in made)
+        tokens = await stored_many(app, 600)
         seen = await streamed(updater)
         rest = await streamed(updater, cursor=seen[249].cursor)
         parts = [

@@ -6,9 +6,7 @@ proven beside the vault's (`test_canary.py`).
 
 from __future__ import annotations
 
-import asyncio
 import io
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +20,7 @@ from chassis.routes import Route
 from tests.doubles.logged import logged
 from tests.doubles.rpc_canary import Canaries, text_places
 from tests.doubles.rpc_wire import Answer, send, short
+from tests.doubles.scrape import scraped
 from tests.doubles.traces import ASKED
 from tests.doubles.updater_requests import GOOD, Kept, keep, one_cycle, updater_routes
 from tests.doubles.updater_site import Site, updater_site
@@ -126,7 +125,7 @@ async def test_no_number_is_found_where_none_belongs(
         said = await _numbers_everywhere(site, kept, heard)
         await _malformed(site, kept, heard)
         crashed = await _crashing(site, kept, heard, monkeypatch)
-        metrics = await asyncio.to_thread(_metrics, site.running.ops_port)
+        metrics = await scraped(f"127.0.0.1:{site.running.ops_port}")
     printed = "".join(capfd.readouterr())
     assert heard.calls > 200
     assert {"OK", "INVALID_ARGUMENT", "PERMISSION_DENIED", "INTERNAL"} <= heard.codes
@@ -140,7 +139,7 @@ async def test_no_number_is_found_where_none_belongs(
     assert "unexpected error" in log.getvalue()
     assert not CANARIES.found_in(log.getvalue().encode())
     assert not CANARIES.found_in(printed.encode())
-    assert not CANARIES.found_in(metrics)
+    assert not CANARIES.found_in(metrics.encode())
     assert CANARIES.files_with(tmp_path) == []
 
 
@@ -156,9 +155,3 @@ async def test_a_number_inside_a_sentence_is_found(tmp_path: Path) -> None:
                 told = (await send(channel, route, request)).refusal
                 assert told is not None
                 assert (told.reason, told.fields) == ("CARD_NUMBER_IN_OTHER_FIELD", ("reason",))
-
-
-def _metrics(port: int) -> bytes:
-    address = f"http://127.0.0.1:{port}/metrics"
-    with urllib.request.urlopen(address, timeout=5) as reply:
-        return bytes(reply.read())

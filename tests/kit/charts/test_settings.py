@@ -27,6 +27,7 @@ from tests.kit.charts.rendering import (
     shape,
 )
 from tests.kit.charts.settings_names import SERVICES
+from tools.running.site import IMPORTS
 from updater.adapters.marks import make_marks_key
 from updater.adapters.openpgp import make_exchange_keys
 from updater.config import UpdaterConfig
@@ -149,7 +150,7 @@ def checked(service: str, environment: Mapping[str, str]) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-m", service, "check-config"],
         cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "PATH": "/usr/bin:/bin", **environment},
+        env={**IMPORTS, "PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
         timeout=60,

@@ -22,7 +22,7 @@ from tests.parts.kafka.load import Load
 from tests.parts.kafka.vaults import emptied
 from tests.parts.servers.kafka import KafkaServer
 from tools.running.process import Process
-from tools.running.site import ROOT
+from tools.running.site import IMPORTS, ROOT
 from vault.adapters.postgres.address import Address
 from vault.adapters.postgres.open import open_postgres
 
@@ -32,7 +32,7 @@ SCRIPT = ROOT / "tests" / "parts" / "kafka" / "relay_process.py"
 @contextmanager
 def relay(dsn: str, kafka: KafkaServer, topic: str, log: Path) -> Iterator[Process]:
     """Name a relay's process; it isn't started, and gone at the end."""
-    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", "PATH": "/usr/bin:/bin"}
+    environment = {**IMPORTS, "PATH": "/usr/bin:/bin"}
     command = [sys.executable, str(SCRIPT), dsn, str(kafka.port), topic]
     with closing(Process(log.name, command, env=environment, cwd=ROOT, log=log)) as process:
         yield process

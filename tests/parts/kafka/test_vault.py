@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from cards.brands import Brand
 from cards.testcards import test_pan
+from tests.doubles.scrape import scraped
 from tests.parts.kafka.consuming import events, headers, missing, seen
 from tests.parts.kafka.vaults import Callers, Vault, committed, emptied, vaults, waiting
 from tests.parts.servers.kafka import KafkaServer
@@ -53,13 +53,7 @@ async def test_vaults_killed_under_load_lose_no_event(
 
 async def metrics(vault: Vault) -> dict[str, float]:
     """Return a vault's numbers."""
-    url = f"http://{vault.addresses['CARDVAULT_OPS_LISTEN']}/metrics"
-
-    def get() -> str:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return str(answer.read().decode())
-
-    lines = (await asyncio.to_thread(get)).splitlines()
+    lines = (await scraped(vault.addresses["CARDVAULT_OPS_LISTEN"])).splitlines()
     pairs = [line.rsplit(" ", 1) for line in lines if line.startswith("cardvault_relay")]
     return {name: float(value) for name, value in pairs}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from click.testing import CliRunner
 from tests.doubles.kms_door import AWS_ANSWERS, VAULT_ANSWERS, Door, door_to
 from tests.doubles.kms_transit import TransitKey, transit_server
 from tests.doubles.rpc_requests import details
+from tests.doubles.scrape import reading
 from tests.doubles.vault_site import VaultSite, request_id, site_config, vault_site
 from tests.parts.kms.test_aws import make_key
 from tests.parts.servers.softhsm import SoftHsm
@@ -58,13 +58,9 @@ async def stored_and_shown(site: VaultSite, times: int) -> None:
         assert (shown.card.number == card.number) is True
 
 
-def metric(site: VaultSite, name: str) -> float:
+async def metric(site: VaultSite, name: str) -> float:
     """Return a reading from the operations port."""
-    url = f"http://127.0.0.1:{site.running.ops_port}/metrics"
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
-    (found,) = [line for line in lines if line.startswith(f"{name} ")]
-    return float(found.split()[1])
+    return await reading(f"127.0.0.1:{site.running.ops_port}", name)
 
 
 async def test_a_vault_lives_on_it_and_comes_back_with_its_keys(
@@ -73,15 +69,15 @@ async def test_a_vault_lives_on_it_and_comes_back_with_its_keys(
     settings, door = service
     async with vault_site(tmp_path, **settings) as site:
         await stored_and_shown(site, 1)
-        calls = metric(site, "cardvault_kms_calls_total")
+        calls = await metric(site, "cardvault_kms_calls_total")
         await stored_and_shown(site, 50)
-        assert metric(site, "cardvault_kms_calls_total") == calls
-        assert metric(site, "cardvault_kms_failures_total") == 0
+        assert await metric(site, "cardvault_kms_calls_total") == calls
+        assert await metric(site, "cardvault_kms_failures_total") == 0
     before = door.seen
     async with vault_site(tmp_path, **settings) as site:
         await stored_and_shown(site, 1)
         # The checkpoint key and the five of the tenant: unwrapped, none made anew.
-        assert metric(site, "cardvault_kms_calls_total") == 6
+        assert await metric(site, "cardvault_kms_calls_total") == 6
     # Its last record needs no key: a vault stops while its key service is away.
     assert door.seen - before in {0, 6}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from cardvault.vault.v1 import card_pb2
 from cardvault.vault.v1 import vault_service_pb2 as pb
 
 from tests.doubles.rpc_requests import stored
+from tests.doubles.scrape import reading
 from tests.doubles.vault_site import Client, VaultSite, new_pan, request_id, vault_site
 from tests.parts.servers.postgres import PostgresServer
 from tests.parts.servers.redis import RedisServer, redis_server
@@ -32,14 +32,7 @@ async def renumbered(client: Client, card: card_pb2.Card) -> card_pb2.Card:
 
 async def counted(site: VaultSite, name: str) -> float:
     """Return one of a vault's counters."""
-    url = f"http://127.0.0.1:{site.running.ops_port}/metrics"
-
-    def fetch() -> str:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return str(answer.read().decode())
-
-    lines = (await asyncio.to_thread(fetch)).splitlines()
-    return float(next(line for line in lines if line.startswith(name + " ")).split()[1])
+    return await reading(f"127.0.0.1:{site.running.ops_port}", name)
 
 
 async def test_a_change_is_shown_by_the_other_vault_at_once(

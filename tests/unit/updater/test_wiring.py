@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
-from urllib.request import urlopen
 
+from tests.doubles.scrape import scraped
 from tests.doubles.updater_site import CHANNEL, until, updater_site
 from updater.wiring import RunningUpdater
 
@@ -36,7 +35,7 @@ async def test_every_channel_works_and_is_counted_by_itself(tmp_path: Path) -> N
         await until(lambda: _sent(tmp_path / "visa"))
         await until(lambda: _listened_again(running))
         assert not list((tmp_path / "exchange" / "outbox").iterdir())
-        numbers = await asyncio.to_thread(_metrics, running.ops_port)
+        numbers = await scraped(f"127.0.0.1:{running.ops_port}")
     for name, channel, value in (
         ("on_duty", "enrol", 1),
         ("on_duty", "visa", 1),
@@ -61,9 +60,3 @@ async def _listened_again(running: RunningUpdater) -> bool:
     waiting = await running.updater.listen()
     turns = [worker.turns.counted["listen"] for worker in running.workers.channels]
     return waiting.awaiting == 1 and min(turns) > 20
-
-
-def _metrics(port: int) -> str:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
-        text: str = response.read().decode()
-    return text
