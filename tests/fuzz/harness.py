@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from tests.fuzz.target import Broken, Run
@@ -38,9 +39,14 @@ class Told:
 
     @property
     def growth(self) -> float:
-        """Return by which share memory has grown since the warm-up; 0 if that isn't known."""
+        """Return by which share memory has grown since the warm-up; 0 if that isn't known.
+
+        From the median of the first quarter to that of the last one: a single look may meet the
+        moment in which one instance replaces another.
+        """
         warm = [size for at, size in self.resident if at >= self.wanted * _WARM]
-        return max(0.0, warm[-1] / warm[0] - 1) if len(warm) > 1 else 0.0
+        quarter = len(warm) // 4
+        return max(0.0, median(warm[-quarter:]) / median(warm[:quarter]) - 1) if quarter else 0.0
 
     def write(self, path: Path) -> None:
         """Keep it as JSON: whole, or not at all."""

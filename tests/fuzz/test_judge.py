@@ -220,6 +220,19 @@ def test_the_proof_names_what_its_pieces_found() -> None:
     )
 
 
+def test_a_leak_is_growth_and_a_single_look_at_more_is_not() -> None:
+    looks = range(1_000, 40_001, 1_000)
+    steady = {at: 150_000_000 + (at % 7) * 100 for at in looks}
+    peaks = {**steady, 10_000: 120_000_000, 40_000: 190_000_000}
+    leak = {at: 100 * at + size for at, size in steady.items()}
+    growths = [
+        Told("pan", 40_000, resident=list(sizes.items())).growth for sizes in (steady, peaks, leak)
+    ]
+    assert growths[0] < 0.001
+    assert growths[1] < 0.001
+    assert 0.012 < growths[2] < 0.02  # 100 bytes an execution
+
+
 def test_a_plan_has_the_whole_volume() -> None:
     pieces = planned(7, 10_000_000)
     assert 10_000_000 <= sum(each.runs for each in pieces) < 10_001_000
