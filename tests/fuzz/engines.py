@@ -64,6 +64,7 @@ def by_coverage(target: Target, opened: Opened, harness: Harness, seed: int, scr
         "-len_control=0",
         f"-rss_limit_mb={_MOST_MIB}",
         f"-timeout={_MOST_S}",
+        "-reload=0",  # nobody else writes inputs, and at the end their directory is gone
         f"-artifact_prefix={scratch}/",
         f"-dict={words}",
         "-print_final_stats=1",
