@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -62,6 +63,7 @@ async def all_ready(
     """Wait until there are exactly so many workers, all ready, none of them of `without`."""
     async with asyncio.timeout(240):  # each is started on its own, on a machine that may be busy
         while True:
+            assert process.running, "the supervisor has ended"
             children = children_of(process.pid)
             ready = await reading(site, "cardvault_workers_ready")
             if len(children) == workers == ready and not without & set(children):
@@ -118,7 +120,7 @@ async def reading(site: Site, name: str) -> float:
     """Return a metric without labels of its own, or the sum over its labels; -1: not there."""
     try:
         _status, page = await probed(site, "/metrics")
-    except OSError:
+    except (OSError, HTTPException):  # the latter: it ended in the middle of the page
         return -1.0
     lines = [line for line in page.splitlines() if line.partition("{")[0].split(" ")[0] == name]
     return sum(float(line.rpartition(" ")[2]) for line in lines) if lines else -1.0
