@@ -11,13 +11,13 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 waiting=(tests/parts/failover tests/parts/kafka tests/parts/workers tests/parts/envoy)
 echo "test-parts: ${waiting[*]} in the background, the others here"
-python -m pytest -q -p no:cacheprovider tests/parts/failover tests/parts/kafka tests/parts/envoy \
-  >"$scratch/1" 2>&1 &
+lane=(python -m pytest -q -p no:cacheprovider --durations=8)
+"${lane[@]}" tests/parts/failover tests/parts/kafka >"$scratch/1" 2>&1 &
 first=$!
-python -m pytest -q -p no:cacheprovider tests/parts/workers >"$scratch/2" 2>&1 &
+"${lane[@]}" tests/parts/workers tests/parts/envoy >"$scratch/2" 2>&1 &
 second=$!
 status=0
-python -m pytest -q -p no:cacheprovider tests/parts "${waiting[@]/#/--ignore=}" || status=$?
+"${lane[@]}" tests/parts "${waiting[@]/#/--ignore=}" || status=$?
 wait "$first" || status=$?
 wait "$second" || status=$?
 cat "$scratch/1" "$scratch/2"

@@ -33,7 +33,7 @@ from tests.parts.workers.site import (
 from vault.domain.audit import ended_by
 
 WORKERS: Final = 3
-KILLS: Final = {"grpcio": 10, "envoy": 4}
+KILLS: Final = {"grpcio": 6, "envoy": 4}
 CLIENTS: Final = 4
 
 
