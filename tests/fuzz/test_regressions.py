@@ -24,6 +24,7 @@ from updater.simulator.script_file import read_script
 from vault.adapters.audit_verify.dump import open_dump
 from vault.adapters.audit_verify.proofs import ProofInvalid, load_checkpoint, load_proof
 from vault.adapters.audit_verify.trail import NotReadable
+from vault.adapters.kms.address import parse_address as parse_kms
 from vault.adapters.redis.address import parse_address
 from vault.config import VaultConfig
 from vault.crypto.checkpoints import BodyInvalid, PublicKeys, parse_body
@@ -134,6 +135,15 @@ def test_keys_of_a_channels_mappings_are_not_shown(tmp_path: Path) -> None:
 def test_a_host_of_redis_is_not_shown() -> None:
     with pytest.raises(ValueError, match="not a URL"):
         parse_address(f"rediss+cluster://[::1]:7000,[:{DIGITS}]:7001")
+
+
+def test_a_token_of_pkcs11_is_not_shown() -> None:
+    with pytest.raises(ValueError, match="are UTF-8") as refused:
+        parse_kms(f"pkcs11:token={DIGITS}%ED")
+    shown = DIGITS in repr(refused.value) or refused.value.__cause__ is not None
+    assert not shown
+    assert type(refused.value) is ValueError
+    assert refused.value.__suppress_context__
 
 
 @pytest.mark.parametrize("token", ["é", "\U0001f4b3" * 4], ids=["letter", "picture"])

@@ -163,5 +163,8 @@ def _attributes(pairs: list[str]) -> dict[str, str]:
         name, _, value = pair.partition("=")
         if not value or name in found:
             raise ValueError("a PKCS#11 URI is name=value;name=value?name=value&name=value")
-        found[name] = unquote(value, errors="strict")
+        try:
+            found[name] = unquote(value, errors="strict")
+        except UnicodeDecodeError:  # it carries the value
+            raise ValueError("a PKCS#11 URI's percent-encoded bytes are UTF-8") from None
     return found
