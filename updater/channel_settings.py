@@ -161,9 +161,10 @@ def _completed(document: object, defaults: Mapping[str, Any]) -> object:
 
 def _sentences(error: ValidationError) -> Iterator[str]:
     for each in error.errors(include_input=False, include_context=False, include_url=False):
-        # A key that is not ours could be anything, in a place for another one even a number.
+        # A key that is not ours could be anything, in a place for another one even a number;
+        # a number that is no place in a list is such a key.
         place = [
-            str(part) if isinstance(part, int) or part in _OURS else "(a key)"
+            str(part) if part in _OURS or part in range(_MOST_CHANNELS) else "(a key)"
             for part in each["loc"]
         ]
         yield f"channels: {'.'.join(place)}: {each['msg']}"

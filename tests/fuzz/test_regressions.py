@@ -132,6 +132,16 @@ def test_keys_of_a_channels_mappings_are_not_shown(tmp_path: Path) -> None:
     assert "merchant_ids.(a key)" in str(refused.value)
 
 
+def test_a_number_as_a_key_of_a_channel_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "channels.yaml"
+    path.write_text(f"channels:\n- {DIGITS}: \n")
+    with pytest.raises(ConfigInvalid) as refused:
+        read_channels(path, settings.COMMON)
+    shown = DIGITS in str(refused.value)
+    assert not shown
+    assert "channels.0.(a key): Keys should be strings" in str(refused.value)
+
+
 def test_a_host_of_redis_is_not_shown() -> None:
     with pytest.raises(ValueError, match="not a URL"):
         parse_address(f"rediss+cluster://[::1]:7000,[:{DIGITS}]:7001")
