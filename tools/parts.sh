@@ -9,15 +9,17 @@ if [ $# -gt 0 ]; then exec python -m pytest -p no:cacheprovider "$@"; fi
 # and are told at the end.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-waiting=(tests/parts/failover tests/parts/kafka tests/parts/workers tests/parts/envoy)
-echo "test-parts: ${waiting[*]} in the background, the others here"
-lane=(python -m pytest -q -p no:cacheprovider --durations=8)
-"${lane[@]}" tests/parts/failover tests/parts/kafka >"$scratch/1" 2>&1 &
+lane1=(tests/parts/failover tests/parts/kafka)
+lane2=(tests/parts/workers tests/parts/envoy)
+beside=("${lane1[@]}" "${lane2[@]}")
+echo "test-parts: ${beside[*]} in the background, the others here"
+run=(python -m pytest -q -p no:cacheprovider --durations=8)
+"${run[@]}" "${lane1[@]}" >"$scratch/1" 2>&1 &
 first=$!
-"${lane[@]}" tests/parts/workers tests/parts/envoy >"$scratch/2" 2>&1 &
+"${run[@]}" "${lane2[@]}" >"$scratch/2" 2>&1 &
 second=$!
 status=0
-"${lane[@]}" tests/parts "${waiting[@]/#/--ignore=}" || status=$?
+"${run[@]}" tests/parts "${beside[@]/#/--ignore=}" || status=$?
 wait "$first" || status=$?
 wait "$second" || status=$?
 cat "$scratch/1" "$scratch/2"

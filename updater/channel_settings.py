@@ -142,11 +142,13 @@ def read_channels(path: Path, defaults: Mapping[str, Any]) -> Sequence[ChannelSe
     if len(text) > _MOST_BYTES:
         raise ConfigInvalid("channels: the file is larger than 1 MiB")
     try:
-        return _File.model_validate(_completed(load_yaml(text), defaults)).channels
+        document = _completed(load_yaml(text), defaults)
     except NotYaml as error:
         raise ConfigInvalid(f"channels: {error}") from None
+    try:
+        return _File.model_validate(document).channels
     except ValidationError as error:
-        raise ConfigInvalid("; ".join(_sentences(error))) from None
+        raise ConfigInvalid("; ".join(_sentences(error, document))) from None
 
 
 def _completed(document: object, defaults: Mapping[str, Any]) -> object:
@@ -159,15 +161,23 @@ def _completed(document: object, defaults: Mapping[str, Any]) -> object:
     return {**document, "channels": channels}
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
+def _sentences(error: ValidationError, document: object) -> Iterator[str]:
     for each in error.errors(include_input=False, include_context=False, include_url=False):
-        # A key that is not ours could be anything, in a place for another one even a number;
-        # a number that is no place in a list is such a key.
-        place = [
-            str(part) if part in _OURS or part in range(_MOST_CHANNELS) else "(a key)"
-            for part in each["loc"]
-        ]
-        yield f"channels: {'.'.join(place)}: {each['msg']}"
+        yield f"channels: {'.'.join(_place(each['loc'], document))}: {each['msg']}"
+
+
+def _place(location: tuple[int | str, ...], within: object) -> Iterator[str]:
+    """Yield the parts of a place in the document: places in lists, and our own keys.
+
+    A key that is not ours could be anything, where another one belongs even a card number.
+    """
+    for part in location:
+        if isinstance(within, list) and isinstance(part, int):
+            yield str(part)
+            within = within[part]
+        else:
+            yield str(part) if part in _OURS else "(a key)"
+            within = within.get(part) if isinstance(within, dict) else None
 
 
 def made(settings: ChannelSettings, *, every: timedelta, not_again_within: timedelta) -> Channel:

@@ -189,7 +189,7 @@ def served(site: VaultSite, database: str, **more: str) -> dict[str, str]:
         "POLL_INTERVAL": "PT0.2S",
         "ENDPOINT_DELAY": "PT0S",
     }
-    return settings(site, database, **named, **more)
+    return settings(site, database, **{**named, **more})
 
 
 async def python(

@@ -134,12 +134,14 @@ def test_keys_of_a_channels_mappings_are_not_shown(tmp_path: Path) -> None:
 
 def test_a_number_as_a_key_of_a_channel_is_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "channels.yaml"
-    path.write_text(f"channels:\n- {DIGITS}: \n")
+    bins = ", ".join(["'411111'"] * 150)
+    path.write_text(f"channels:\n- {{{DIGITS}: , 7: , shadow: {{bins: [{bins}, x]}}}}\n")
     with pytest.raises(ConfigInvalid) as refused:
         read_channels(path, settings.COMMON)
     shown = DIGITS in str(refused.value)
     assert not shown
-    assert "channels.0.(a key): Keys should be strings" in str(refused.value)
+    assert str(refused.value).count("channels.0.(a key): Keys should be strings") == 2
+    assert "channels.0.shadow.bins.150: " in str(refused.value)
 
 
 def test_a_host_of_redis_is_not_shown() -> None:
