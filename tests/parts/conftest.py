@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.parts.servers.memory import roomy
 from tests.parts.servers.postgres import PostgresServer, postgres_server
 from tests.parts.servers.updater_databases import UpdaterDatabases
 
@@ -20,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Run PostgreSQL for the whole session."""
-    with postgres_server() as server:
+    with postgres_server(place=roomy()) as server:
         yield server
 
 

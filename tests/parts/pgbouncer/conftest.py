@@ -29,16 +29,16 @@ def pooler(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator
 
 
 @pytest.fixture
-async def direct(postgres: PostgresServer) -> str:
-    """Return a database's address past the pooler; its role has what sessions need."""
-    dsn = await postgres.database()
-    owner = await asyncpg.connect(as_owner(dsn))
-    try:
-        settings = Address(dsn, pooler="pgbouncer").settings()
-        await set_on_roles(owner, SCHEMA, SERVING, settings)
-    finally:
-        await owner.close()
-    return dsn
+async def direct(postgres: PostgresServer) -> AsyncIterator[str]:
+    """Lend a database by its address past the pooler; its role has what sessions need."""
+    async with postgres.lent() as dsn:
+        owner = await asyncpg.connect(as_owner(dsn))
+        try:
+            settings = Address(dsn, pooler="pgbouncer").settings()
+            await set_on_roles(owner, SCHEMA, SERVING, settings)
+        finally:
+            await owner.close()
+        yield dsn
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from vault.adapters.postgres.open import open_postgres
 
 
 @pytest.fixture
-async def dsn(postgres: PostgresServer) -> str:
-    """Return a migrated database's address, for the serving role."""
-    return await postgres.database()
+async def dsn(postgres: PostgresServer) -> AsyncIterator[str]:
+    """Lend a migrated database; its address is for the serving role."""
+    async with postgres.lent() as dsn:
+        yield dsn
 
 
 @pytest.fixture

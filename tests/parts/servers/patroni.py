@@ -20,6 +20,7 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from tests.parts.servers.etcd import etcd_command, etcd_hosts
+from tests.parts.servers.memory import roomy
 from tests.parts.servers.network import Place, Side, as_postgres, machines
 from tests.parts.servers.patroni_node import Node
 
@@ -181,7 +182,7 @@ class Cluster:
 @contextmanager
 def patroni_cluster() -> Iterator[Cluster]:
     """Run three nodes until the block is left; they are whole on entry."""
-    root = Path(mkdtemp(prefix="cardvault-patroni-", dir=_roomy()))
+    root = Path(mkdtemp(prefix="cardvault-patroni-", dir=roomy()))
     root.chmod(0o755)
     try:
         with machines(3) as places:
@@ -196,12 +197,6 @@ def patroni_cluster() -> Iterator[Cluster]:
                     node.stop()
     finally:
         shutil.rmtree(root)
-
-
-def _roomy() -> Path | None:
-    """Return memory, where there is plenty: nothing here is about a disk."""
-    memory = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 3 << 30 else None
 
 
 def _wait(ready: Callable[[], bool], logs: Callable[[], str]) -> None:

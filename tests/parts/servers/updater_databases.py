@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 
 import asyncpg
@@ -37,6 +39,13 @@ class UpdaterDatabases:
         name = f"updater_{next(self._numbers)}"
         await self.server.admin(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}")
         return self.server.dsn(name, SERVING)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[str]:
+        """Make a migrated database, and drop it when the block is left; yield as `migrated`."""
+        dsn = await self.migrated()
+        yield dsn
+        await self.server.drop(dsn)
 
     async def _made(self, name: str) -> str:
         with contextlib.suppress(asyncpg.DuplicateObjectError):

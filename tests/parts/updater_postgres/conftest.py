@@ -14,9 +14,10 @@ from updater.adapters.postgres.open import open_postgres
 
 
 @pytest.fixture
-async def dsn(databases: UpdaterDatabases) -> str:
-    """Return a migrated database's address, for the serving role."""
-    return await databases.migrated()
+async def dsn(databases: UpdaterDatabases) -> AsyncIterator[str]:
+    """Lend a migrated database; its address is for the serving role."""
+    async with databases.lent() as dsn:
+        yield dsn
 
 
 @pytest.fixture
