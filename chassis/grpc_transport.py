@@ -232,6 +232,11 @@ def _bind(add_port: Callable[[], int]) -> int:
     return port
 
 
+_MOST_PENDING: Final = 2_000
+"""Calls of all connections that Python has not taken up yet. Further ones are cancelled: who comes
+by the thousand without waiting is not served first."""
+
+
 def _arguments(options: GrpcOptions, streams: int) -> list[tuple[str, int]]:
     limits = options.limits
 
@@ -245,6 +250,12 @@ def _arguments(options: GrpcOptions, streams: int) -> list[tuple[str, int]]:
         # Equal: between the two gRPC refuses at random, which nobody could test or explain.
         ("grpc.absolute_max_metadata_size", limits.metadata_bytes),
         ("grpc.max_concurrent_streams", streams),
+        # With it a call counts until its object is gone, some time after its caller has the answer:
+        # whoever keeps a connection's streams filled is then refused again and again (ADR 0025).
+        ("grpc.http.overload_protection", 0),
+        # Equal: between the two gRPC refuses at random.
+        ("grpc.server.max_pending_requests", _MOST_PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
         ("grpc.max_connection_age_ms", millis(limits.connection_age)),
         ("grpc.max_connection_age_grace_ms", millis(limits.connection_age_grace)),
         ("grpc.keepalive_time_ms", millis(limits.keepalive)),

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
-from chassis.channel import open_channel
+from chassis.channel import open_channel, reason_in, status_of
 from chassis.runtime import run
 from chassis.tls import TlsFiles
 from tests.bench.empty import empty_path
@@ -59,11 +59,16 @@ class Job:
         try:
             reply = await method(request, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            self.failures[error.code().name] += 1
+            self.failures[_said(error)] += 1
             return
         self.latencies.append(time.perf_counter() - since)
         if not self.phase.empty:
             self.replies.append((operation, request, reply))
+
+
+def _said(error: grpc.aio.AioRpcError) -> str:
+    """Return a failure's code, with the vault's reason, or gRPC's words where there is none."""
+    return f"{error.code().name} ({reason_in(status_of(error)) or error.details()})"
 
 
 class Generator:

@@ -37,6 +37,7 @@ from tests.doubles.chassis_wires import (
 )
 
 ECHO = f"/{SERVICE}/Echo"
+STREAMS = 128  # of a connection
 OPTIONS = GrpcOptions("127.0.0.1:0", health_listen="127.0.0.1:0", drain=timedelta(seconds=5))
 Serving = health_pb2.HealthCheckResponse
 
@@ -205,6 +206,16 @@ async def test_binary_metadata_is_left_out(wire: GrpcWire, service: Service) -> 
     channel = wire.channels["app"]
     await channel.unary_unary(ECHO, bytes, bytes)(b"", metadata=(("x-raw-bin", b"\x00\xff"),))
     assert "x-raw-bin" not in service.calls[0].metadata
+
+
+async def test_a_channel_may_have_more_calls_than_a_connection_has_streams(
+    wire: GrpcWire, service: Service
+) -> None:
+    """What has no place yet waits at the client; nothing is refused when places become free."""
+    answers = await asyncio.gather(
+        *(wire.unary(ECHO, text(str(number)), timeout=30) for number in range(3 * STREAMS))
+    )
+    assert len(service.calls) == len(answers) == 3 * STREAMS
 
 
 async def test_a_drain_lets_a_call_in_flight_finish(wire: GrpcWire, service: Service) -> None:
