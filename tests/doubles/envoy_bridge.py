@@ -208,7 +208,12 @@ async def bridged(options: GrpcOptions, files: TlsFiles, directory: Path) -> Asy
     """Run an Envoy until the block is left."""
     bridge = Bridge()
     path = directory / f"{os.urandom(4).hex()}.sock"
-    server = await asyncio.start_unix_server(bridge.connected, path, limit=MOST_BYTES)
+    server = await asyncio.start_unix_server(
+        bridge.connected,
+        path,
+        limit=MOST_BYTES,
+        backlog=options.limits.streams,  # each call is a connection, and all may come at once
+    )
     limits = options.limits
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.doubles.envoy_bridge"),
