@@ -36,6 +36,8 @@ _AT_ONCE: Final = 4
 _DEADLINE: Final = 60.0
 NOBODY: Final = "nobody"
 """A merchant account without cards: a channel that lists it alone asks about none."""
+SWEEP_S: Final = 1
+"""How often a vault sweeps, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ async def installed(plan: Plan, home: Path) -> AsyncIterator[Installation]:
     """Make everything, start nothing; kill what still runs when the block is left."""
     settings = {
         "CARDVAULT_PARKED_PER_DAY": str(plan.parked_per_day),
+        "CARDVAULT_SWEEP_INTERVAL": f"PT{SWEEP_S}S",
         "CARDVAULT_UPDATER_CHANNELS": str((home / "data" / "channels.yaml").absolute()),
         "CARDVAULT_UPDATER_POLL_INTERVAL": "PT0.2S",
         "CARDVAULT_UPDATER_ASK_INTERVAL": "PT1H",
